@@ -1,0 +1,1 @@
+"""The assets: window in, frame out, metadata on."""

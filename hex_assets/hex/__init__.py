@@ -1,0 +1,1 @@
+"""Hex's API: the client and what it returns."""

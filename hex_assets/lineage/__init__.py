@@ -1,0 +1,1 @@
+"""Lineage from SQL that Hex sent. Pure: no Dagster, no network."""

@@ -1,0 +1,1 @@
+"""OpenMetadata: the client, the plan and its application."""
