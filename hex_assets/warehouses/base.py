@@ -36,6 +36,13 @@ LOG_SCHEMA = pa.schema([field for field in QUERY_LOG.schema if field.name not in
 BATCH_ROWS = 2_000
 """Rows in a batch: 2,000 texts of some kilobytes stay far below 100 MB."""
 
+MARKER_HALVES = ("-- Hex query ", "metadata:")
+"""The beginning of Hex's comment in two parts: a source's SQL must never hold them joined, or the
+log has the extractor's own statement as a Hex query on the next day. Write `concat(%s, %s)`."""
+
+MARKER = "".join(MARKER_HALVES)
+"""For tests in Python, after the rows have left the warehouse."""
+
 
 @dataclass(frozen=True)
 class Window:
@@ -70,10 +77,19 @@ class Losses:
     empty_text_count: int | None = None
     untagged_count: int | None = None
     """Statements of Hex's own user without Hex's comment (needs the setting `hexUser`)."""
+    log_begins_at: datetime | None = None
+    """The log's oldest row, where that is inside the window: what was before is not there."""
 
 
 class LogSourceError(Exception):
     """A query log could not be read. The message names warehouse, place and mend, no secret."""
+
+    def __init__(self, message: str, mend: str | None = None) -> None:
+        self.problem = message
+        """What is wrong, without the mend."""
+        self.mend = mend
+        """What to do, such as the grant to give; also the end of the message."""
+        super().__init__(f"{message}; {mend}" if mend else message)
 
 
 class CannotConnect(LogSourceError):
@@ -82,6 +98,10 @@ class CannotConnect(LogSourceError):
 
 class CannotRead(LogSourceError):
     """Logged in, but the log is missing, disabled or not granted."""
+
+
+class BrokenRead(LogSourceError):
+    """The connection broke after the read had begun; a read from the last row goes on."""
 
 
 class WindowTooYoung(LogSourceError):
@@ -109,6 +129,9 @@ class LogSource(Protocol):
 
         Yields rows whose text has Hex's marker anywhere, and rows whose text was cut at the
         log's limit (`truncated`). Whether the marker is Hex's comment is decided by the caller.
+
+        With `resume`, yields every row of the window after that position. Rows at its very
+        microsecond may come again; they have the same `query_id`, so an upsert makes no doubles.
 
         Raises:
             LogSourceError: one of its subclasses, with the mend.
