@@ -1,0 +1,99 @@
+"""The code location, wired in the order in which the data goes."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+
+import dagster as dg
+
+from hex_assets.assets.catalog import catalog_tables_asset
+from hex_assets.assets.hex import projects_asset
+from hex_assets.assets.lineage import edges_asset, statements_asset
+from hex_assets.assets.names import Names
+from hex_assets.assets.publication import publication_asset
+from hex_assets.assets.query_log import query_log_asset, resource_key
+from hex_assets.automation import (
+    daily_schedule,
+    derive_job,
+    publish_job,
+    publish_sensor,
+    trailing_schedule,
+)
+from hex_assets.checks import asset_checks
+from hex_assets.partitions import days as daily_partitions
+from hex_assets.resources import (
+    HexResource,
+    OpenMetadataResource,
+    TableStoreResource,
+    WarehouseResource,
+)
+from hex_assets.settings import Settings, config_path, load_settings
+from hex_assets.storage.io_manager import ParquetIOManager
+
+# `backfill_policy` and partitioned checks are beta in Dagster 1.13; one line for each asset
+# would bury the log.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
+
+
+def build_definitions(settings: Settings, key_prefix: Sequence[str] = ()) -> dg.Definitions:
+    """The assets, checks, jobs, schedules, sensor and resources for the given settings.
+
+    Args:
+        settings: validated settings, see `hex_assets.settings.load_settings`.
+        key_prefix: put in front of every asset key, to merge into another Dagster project.
+    """
+    names = Names(tuple(key_prefix))
+    days = daily_partitions(settings.startDate)
+    assets = [
+        projects_asset(names, days),
+        *(
+            query_log_asset(names, days, warehouse, found.kind)
+            for warehouse, found in settings.warehouses.items()
+        ),
+        catalog_tables_asset(names, days, settings.database_services()),
+        statements_asset(names, days, settings),
+        edges_asset(names, days, settings),
+    ]
+    derive, publish = derive_job(names, days), publish_job(names, days)
+    publishing = settings.openmetadata is not None
+    return dg.Definitions(
+        assets=[*assets, *([publication_asset(names, days)] if publishing else [])],
+        asset_checks=asset_checks(names, days, settings),
+        jobs=[derive, *([publish] if publishing else [])],
+        schedules=[daily_schedule(settings, derive), trailing_schedule(settings, derive)],
+        sensors=[publish_sensor(names, publish)] if publishing else [],
+        resources=_resources(settings),
+        # One process: each step of the multiprocess executor pays all imports again.
+        executor=dg.in_process_executor,
+    )
+
+
+def _resources(settings: Settings) -> dict[str, object]:
+    catalog = settings.openmetadata
+    return {
+        "hex_api": HexResource(settings=settings.hex.model_dump(mode="json")),
+        "openmetadata": OpenMetadataResource(
+            settings=catalog.model_dump(mode="json") if catalog else {}
+        ),
+        "table_store": TableStoreResource(path=settings.storage.path),
+        "tables": ParquetIOManager(path=settings.storage.path),
+    } | {
+        resource_key(name): WarehouseResource(name=name, settings=found.model_dump(mode="json"))
+        for name, found in settings.warehouses.items()
+    }
+
+
+def _settings_or_none() -> Settings:
+    if config_path().is_file():
+        return load_settings()
+    logging.getLogger("hex_assets").warning(
+        "no settings file at %s: no warehouse and no catalog is configured. "
+        "Run `hex-assets init` to write one, or `make demo` to see what it does.",
+        config_path(),
+    )
+    return Settings()
+
+
+defs = build_definitions(_settings_or_none())
