@@ -1,0 +1,1 @@
+"""The commands of `hex-assets`, a module each, imported when it is called."""
