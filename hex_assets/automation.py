@@ -1,7 +1,5 @@
 """Jobs, schedules and the sensor that launches the publication."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 

@@ -1,7 +1,5 @@
 """Asset checks: each says what it saw, on which days, and what to do."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Any
 

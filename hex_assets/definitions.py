@@ -49,7 +49,7 @@ def build_definitions(settings: Settings, key_prefix: Sequence[str] = ()) -> dg.
     assets = [
         projects_asset(names, days),
         *(
-            query_log_asset(names, days, warehouse, found.kind)
+            query_log_asset(names, days, warehouse, found.type)
             for warehouse, found in settings.warehouses.items()
         ),
         catalog_tables_asset(names, days, settings.database_services()),

@@ -1,7 +1,5 @@
 """`catalog/tables`: the tables of the catalog with their columns."""
 
-from __future__ import annotations
-
 import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc

@@ -1,7 +1,5 @@
 """`hex/projects`: the workspace's projects and components, a snapshot a day."""
 
-from __future__ import annotations
-
 from datetime import datetime, timezone
 
 import dagster as dg

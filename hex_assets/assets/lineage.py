@@ -1,7 +1,5 @@
 """`lineage/statements` and `lineage/edges`: what the day's queries read and wrote."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

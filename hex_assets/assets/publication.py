@@ -1,7 +1,5 @@
 """`openmetadata/publication`: the newest truth goes to the catalog, a receipt for each entity."""
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import Any
 

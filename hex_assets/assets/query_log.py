@@ -1,7 +1,5 @@
 """`query_log/<warehouse>`: the executions that Hex sent to a warehouse, an asset each."""
 
-from __future__ import annotations
-
 import tempfile
 import time
 from collections import Counter

@@ -154,6 +154,7 @@ class WarehouseSettings(BaseModel):
 
     dialect: ClassVar[str]
 
+    type: str = Field(description="which warehouse it is; narrowed by each module")
     openmetadataService: str | None = Field(
         default=None, description="database service in OpenMetadata that holds these tables"
     )
