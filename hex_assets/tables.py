@@ -120,6 +120,27 @@ PROJECTS = TableSpec(
     ("project_id",),
 )
 
+CELLS = TableSpec(
+    "hex/cells",
+    "a cell of a project",
+    pa.schema(
+        [
+            required("project_id", pa.string(), "Hex project"),
+            required("cell_id", pa.string(), "Hex's stable id of the cell, as queries name it"),
+            required("cell_type", pa.string(), "SQL, CHART, DISPLAY_TABLE, COMPONENT_IMPORT, ..."),
+            column("label", pa.string(), "label as written in Hex"),
+            column("connection_id", pa.string(), "data connection; null: a dataframe query"),
+            column("source", pa.string(), "SQL, code or Markdown"),
+            column("output_dataframe", pa.string(), "name of an SQL cell's result"),
+            column("component_id", pa.string(), "component that a COMPONENT_IMPORT imports"),
+            required("url", pa.string(), "link that opens the cell in Hex"),
+            required("position", pa.int64(), "place in the project, from 0"),
+            required("observed_at", UTC_TIME, "when Hex was asked"),
+        ]
+    ),
+    ("project_id", "cell_id"),
+)
+
 QUERY_LOG = TableSpec(
     "query_log",
     "one execution that Hex sent to a warehouse",
@@ -254,4 +275,4 @@ RECEIPTS = TableSpec(
     ("entity_type", "entity"),
 )
 
-ALL = (PROJECTS, QUERY_LOG, CATALOG_TABLES, STATEMENTS, EDGES, RECEIPTS)
+ALL = (PROJECTS, CELLS, QUERY_LOG, CATALOG_TABLES, STATEMENTS, EDGES, RECEIPTS)
