@@ -1,0 +1,288 @@
+"""Hex's query comment: who sent a statement, from which project and cell.
+
+Hex appends `-- Hex query metadata: {json}` as the last line of a SQL cell's query (facts: learn.hex.tech
+"SQL cells, Query metadata"; the shape is that of DataHub's fixture). Its grammar is not documented, logs
+fold, cut and extend texts, and people paste whole queries into literals and comments. So the label is
+searched from the end, must begin a comment, and only what is certain is read.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from urllib.parse import unquote
+
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.errors import TokenError
+
+LABEL = "Hex query metadata:"
+
+FOUND, CUT, MALFORMED, ABSENT = "found", "cut", "malformed", "absent"
+
+
+@dataclass(frozen=True)
+class HexComment:
+    """What Hex's comment says, and the SQL without it. None: the comment does not tell."""
+
+    status: str
+    """found; cut (the text ends inside the comment); malformed; absent."""
+    sql: str
+    """The text without the comment and without white space around it."""
+    project_id: str | None = None
+    project_name: str | None = None
+    project_url: str | None = None
+    cell_id: str | None = None
+    """`selectedCellId` of the project's link."""
+    cell_type: str | None = None
+    context: str | None = None
+    """Why it ran, such as APP_VIEW or SCHEDULED_RUN; Hex does not list them."""
+    user_email: str | None = None
+    connection: str | None = None
+    trace_id: str | None = None
+    project_status: str | None = None
+    categories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Tag:
+    """The JSON after a label: its fields, where it ends, and how whole it is."""
+
+    status: str
+    fields: dict[str, Any]
+    end: int
+
+
+# The comment must open right before the label; `/* -- Hex ...` is a comment about a comment.
+_OPENER = re.compile(r"(-{2,}[ \t]*|/\*[\s*]*)\Z")
+# What clients and people put after the comment: clickhouse-connect appends ` FORMAT Native`.
+_SUFFIX = re.compile(r"[\s;]*(?:FORMAT\s+\w+[\s;]*)?\Z", re.IGNORECASE)
+_LINE_CONTINUATION = re.compile(r"\r?\n[ \t]*--")
+_BLOCK_CONTINUATION = re.compile(r"\r?\n[ \t]*\*(?!/)")
+_LINE_END = re.compile(r"[\r\n]|\Z")
+_CUT_LABEL = re.compile(r"(?:--|/\*)[ \t]*(Hex query[ a-z:]*)\Z")
+_UUID = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
+# A workspace may itself be called hex or app, so the id's shape decides first.
+_URL_UUID = re.compile(rf"/(?:hex|app)/(?:[^/?#]*-)?({_UUID})(?![0-9a-fA-F])")
+_URL_SEGMENT = re.compile(r"/(?:hex|app)/([^/?#\s]+)(?=[/?#])|/(?:hex|app)/([^/?#\s]+)\Z")
+_URL_CELL = re.compile(r"[?&]selectedCellId=([^&#\s]+)")
+_WHOLE_UUID = re.compile(rf"{_UUID}\Z")
+# Words of SQL after an earlier `--` on the only line: the log folded the lines, the comment is ours.
+_FOLDED_SQL = re.compile(r"\b(?:from|join|into|update|select)\s+[\w\"`\[(*]", re.IGNORECASE)
+_DECODER = json.JSONDecoder(strict=False)
+
+
+def parse_comment(text: str, dialect: str | None = None) -> HexComment:
+    """Read Hex's comment from a logged text.
+
+    The last label in comment position counts. A label without JSON is a mere mention.
+
+    Args:
+        text: the SQL as logged.
+        dialect: sqlglot's name of its dialect; tells strings from names where a label may be
+            inside one of them.
+    """
+    at = text.rfind(LABEL)
+    while at >= 0:
+        opener = _OPENER.search(text, max(0, at - 64), at)
+        if opener:
+            start, block = opener.start(), text.startswith("/*", opener.start())
+            tag = _read_tag(text, at + len(LABEL), block)
+            if tag and _starts_comment(text, start, tag, block, dialect):
+                return _comment(text, start, tag, block)
+        at = text.rfind(LABEL, 0, at)
+    if cut := _CUT_LABEL.search(text, max(0, len(text) - len(LABEL) - 8)):
+        if LABEL.startswith(cut[1].rstrip()) and _position_by_tokens(text, cut.start(), dialect):
+            return HexComment(CUT, text[: cut.start()].strip())
+    return HexComment(ABSENT, text.strip())
+
+
+def _read_tag(text: str, at: int, block: bool) -> _Tag | None:
+    """The JSON after the label, or None if there is none to read."""
+    start = _skip_space(text, at)
+    if start < len(text) and text[start] == "{":
+        try:
+            value, end = _DECODER.raw_decode(text, start)
+            return _Tag(FOUND, value, end)
+        except (ValueError, RecursionError):
+            pass  # continued in further comment lines, cut or malformed: read below
+    # Blanks in place of the prefixes of continued comment lines keep every offset.
+    pattern = _BLOCK_CONTINUATION if block else _LINE_CONTINUATION
+    unfolded = text[:at] + pattern.sub(lambda prefix: " " * len(prefix[0]), text[at:])
+    start = _skip_space(unfolded, at)
+    if start == len(unfolded):
+        return _Tag(CUT, {}, start)
+    if unfolded[start] != "{":
+        return None
+    try:
+        value, end = _DECODER.raw_decode(unfolded, start)
+        return _Tag(FOUND, {key: _squeeze(item) for key, item in value.items()}, end)
+    except (ValueError, RecursionError):
+        return _salvage(unfolded, start)
+
+
+def _skip_space(text: str, at: int) -> int:
+    while at < len(text) and text[at] in " \t\r\n":
+        at += 1
+    return at
+
+
+def _squeeze(value: object) -> object:
+    """A line break inside a value was one blank before the comment was wrapped."""
+    return " ".join(value.split()) if isinstance(value, str) else value
+
+
+def _salvage(text: str, start: int) -> _Tag:
+    """The pairs of a broken JSON object that are whole, and the one url that is cut."""
+    fields: dict[str, Any] = {}
+    at = start + 1
+    key = None
+    try:
+        while True:
+            at = _skip_space(text, at)
+            key = None
+            key, at = _DECODER.raw_decode(text, at)
+            at = _skip_space(text, at)
+            if text[at : at + 1] != ":" or not isinstance(key, str):
+                break
+            at = _skip_space(text, at + 1)
+            value, end = _DECODER.raw_decode(text, at)
+            if end == len(text) and not isinstance(value, (str, list, dict)):
+                break  # a number may go on behind the cut
+            fields[key] = value
+            at = _skip_space(text, end)
+            if text[at : at + 1] != ",":
+                break
+            at += 1
+    except (ValueError, RecursionError):
+        # JSON reports an open string where it begins: it is a cut only if nothing closes it.
+        rest = text[at:]
+        open_string = rest.startswith('"') and not re.match(r'"(?:[^"\\]|\\.)*"', rest, re.DOTALL)
+        if open_string and key == "project_url":
+            fields["project_url"] = rest[1:]
+        elif not (open_string or _only_begun(rest)):
+            return _malformed(text, start, fields)
+        return _Tag(CUT, fields, len(text))
+    if at >= len(text):
+        return _Tag(CUT, fields, len(text))
+    return _malformed(text, start, fields)
+
+
+def _only_begun(rest: str) -> bool:
+    """A value that the end of the text may have cut: blank, a word's or a number's begin, a list."""
+    return bool(re.fullmatch(r"\s*(?:[-+.\w]*|\[.*|\{.*)", rest, re.DOTALL)) and not re.search(
+        r"[\]}]\s*\Z", rest
+    )
+
+
+def _malformed(text: str, start: int, fields: dict[str, Any]) -> _Tag:
+    line_end = _LINE_END.search(text, start)
+    return _Tag(MALFORMED, fields, line_end.start() if line_end else len(text))
+
+
+def _starts_comment(text: str, start: int, tag: _Tag, block: bool, dialect: str | None) -> bool:
+    """Whether the comment that opens at `start` is one: not in a literal, not in a comment."""
+    if not text[:start].strip():
+        return True
+    line_start = max(text.rfind("\n", 0, start), text.rfind("\r", 0, start)) + 1
+    before = text[line_start:start]
+    ends_text = tag.status == FOUND and not block and _SUFFIX.match(text, tag.end) is not None
+    # A literal or block comment around it would have to be closed behind it; nothing is there.
+    if ends_text and not any(mark in before for mark in ("--", "#", "//", "/*")):
+        return True
+    if _position_by_tokens(text, start, dialect):
+        return True
+    folded = ends_text and "\n" not in text.strip()
+    return folded and _FOLDED_SQL.search(before, max(before.find("--"), 0)) is not None
+
+
+def _position_by_tokens(text: str, start: int, dialect: str | None) -> bool:
+    """Whether sqlglot's tokenizer sees neither an open literal nor an open comment at `start`."""
+    tokenizer, blank = _tokenizer(dialect)
+    try:
+        tokens = tokenizer.tokenize(text[:start])
+    except (TokenError, RecursionError):
+        return False  # a literal is open at the end of this part
+    gap_start = tokens[-1].end + 1 if tokens else 0
+    gap = blank.match(text, gap_start, start)
+    return gap is not None and gap.end() == start
+
+
+@lru_cache(maxsize=64)
+def _tokenizer(dialect: str | None) -> tuple[Dialect, re.Pattern[str]]:
+    """The dialect, and a pattern of white space and whole comments in it."""
+    known = Dialect.get_or_raise(dialect)
+    parts = [r"[\s;]+"]
+    for mark in known.tokenizer_class.COMMENTS:
+        if isinstance(mark, str):
+            parts.append(rf"{re.escape(mark)}[^\r\n]*(?:[\r\n])")
+        else:
+            parts.append(rf"{re.escape(mark[0])}.*?{re.escape(mark[1])}")
+    return known, re.compile(f"(?:{'|'.join(parts)})*", re.DOTALL)
+
+
+def _comment(text: str, start: int, tag: _Tag, block: bool) -> HexComment:
+    end = tag.end
+    if block:
+        close = text.find("*/", end)
+        end = close + 2 if close >= 0 else len(text)
+    elif text.find("\n", 0, len(text.rstrip())) >= 0 and (line_end := _LINE_END.search(text, end)):
+        end = line_end.start()  # the rest of its line is comment too, unless the log folded lines
+    before, after = text[:start].strip(), text[end:]
+    if _SUFFIX.match(text, tag.end if not block else end):
+        sql = before
+    else:
+        sql = f"{before}\n{after.strip()}" if before else after.strip()
+
+    fields = tag.fields
+    url = _string(fields.get("project_url"))
+    project_id = _string(fields.get("project_id")) or _project_in(url, tag.status)
+    categories = fields.get("categories")
+    return HexComment(
+        status=MALFORMED if tag.status == FOUND and project_id is None else tag.status,
+        sql=sql,
+        project_id=project_id,
+        project_name=_string(fields.get("project_name")),
+        project_url=url,
+        cell_id=_cell_in(url, tag.status),
+        cell_type=_string(fields.get("cell_type")),
+        context=_string(fields.get("context")),
+        user_email=_string(fields.get("user_email")),
+        connection=_string(fields.get("connection")),
+        trace_id=_string(fields.get("trace_id")),
+        project_status=_string(fields.get("status")),
+        categories=tuple(name for item in categories if (name := _string(item)))
+        if isinstance(categories, list)
+        else (),
+    )
+
+
+def _string(value: object) -> str | None:
+    """A non-empty string that UTF-8 can hold: JSON may escape half a surrogate pair."""
+    if not isinstance(value, str) or not value.strip():
+        return None
+    if value.isascii():
+        return value
+    return value.encode("utf-8", "replace").decode("utf-8")
+
+
+def _project_in(url: str | None, status: str) -> str | None:
+    if url is None:
+        return None
+    if match := _URL_UUID.search(url):
+        return match[1]
+    segment = _URL_SEGMENT.search(url)
+    if segment is None:
+        return None
+    # The last segment of a cut url may itself be cut.
+    return unquote(segment[1]) if segment[1] else (segment[2] if status == FOUND else None)
+
+
+def _cell_in(url: str | None, status: str) -> str | None:
+    if url is None or (match := _URL_CELL.search(url)) is None:
+        return None
+    cell = unquote(match[1])
+    may_be_cut = status != FOUND and match.end() == len(url)
+    return None if may_be_cut and not _WHOLE_UUID.match(cell) else cell
