@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
+
+
+class SchemaProvider(Protocol):
+    """What the engine asks a catalog for: the columns of a table."""
+
+    def columns_of(self, parts: tuple[str, ...]) -> tuple[str, ...] | None:
+        """Column names of the table with a name as written; None if unknown or ambiguous."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -46,5 +55,7 @@ class StatementLineage:
     """A code for what is missing, such as no_lineage, syntax, cut, jinja, too_large, dynamic."""
     error: str | None = None
     """The message for a person, when nothing or not all could be known."""
+    unresolved_columns: tuple[str, ...] = ()
+    """Columns, as written, that fit several tables or none: left out of `columns` and `uses`."""
     dialect: str | None = None
     """The dialect that parsed the text, if it was not the one asked for."""

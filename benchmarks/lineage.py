@@ -1,0 +1,212 @@
+"""Accuracy and speed of the lineage engine on JSONL files of cases.
+
+    python benchmarks/lineage.py cases.jsonl ... [--schema tpc_schema.json] [--show 20]
+                                 [--with NAME=PYTHON ...]
+
+A case is `{id, dialect, sql, sources, targets, column_lineage?, optional?, accept?}`. Precision,
+recall and F1 are over names of all texts; exact is the share of texts with no name too many or
+too few. Columns are compared as pairs of output and source column, of the outputs that the case
+lists. `--with` runs another parser (openmetadata, datahub or sqllineage) by the Python of an
+environment that has it, on the same cases.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+Answer = dict[str, Any]
+
+
+@dataclass
+class Score:
+    """Hits, false and missed names of one kind."""
+
+    hit: int = 0
+    false: int = 0
+    missed: int = 0
+    texts: int = 0
+    exact: int = 0
+
+    def add(self, found: set[Any], truth: set[Any], optional: set[Any]) -> bool:
+        self.texts += 1
+        self.hit += len(found & truth)
+        self.false += len(found - truth - optional)
+        self.missed += len(truth - found - optional)
+        exact = not (found - truth - optional) and not (truth - found - optional)
+        self.exact += exact
+        return exact
+
+    def line(self) -> str:
+        precision = self.hit / (self.hit + self.false) if self.hit + self.false else 1.0
+        recall = self.hit / (self.hit + self.missed) if self.hit + self.missed else 1.0
+        total = precision + recall
+        f1 = 2 * precision * recall / total if total else 0.0
+        exact = self.exact / self.texts if self.texts else 1.0
+        return (
+            f"P {precision:7.2%}  R {recall:7.2%}  F1 {f1:7.2%}  exact {exact:7.2%} of {self.texts}"
+        )
+
+
+@dataclass
+class Report:
+    """The scores and times of one parser on one file."""
+
+    sources: Score = field(default_factory=Score)
+    targets: Score = field(default_factory=Score)
+    columns: Score = field(default_factory=Score)
+    milliseconds: list[tuple[float, str]] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    misses: list[str] = field(default_factory=list)
+
+
+def folded(names: list[str] | None, accept: dict[str, list[str]]) -> set[str]:
+    """Names compared without case, each accepted spelling as the truth's own."""
+    own = {other.lower(): name.lower() for name, others in accept.items() for other in others}
+    return {own.get(name.lower(), name.lower()) for name in names or ()}
+
+
+def pairs(columns: list[Any]) -> set[tuple[str, str]]:
+    """Pairs of output column and source column."""
+    return {(output.lower(), source.lower()) for output, many in columns for source in many}
+
+
+def judge(case: dict[str, Any], answer: Answer, report: Report) -> None:
+    """Adds one case's answer to the report."""
+    if answer.get("raised"):
+        report.errors.append(f"{case['id']}: {answer['raised']}")
+    accept = case.get("accept") or {}
+    optional = folded(case.get("optional"), accept)
+    right = True
+    if case.get("sources") is not None:
+        right &= report.sources.add(
+            folded(answer["sources"], accept), folded(case["sources"], accept), optional
+        )
+        right &= report.targets.add(
+            folded(answer["targets"], accept), folded(case["targets"], accept), optional
+        )
+    if case.get("column_lineage") is not None:
+        truth = pairs(case["column_lineage"])
+        listed = {output.lower() for output, _ in case["column_lineage"]}
+        found = {pair for pair in pairs(answer["columns"]) if pair[0] in listed or not listed}
+        right &= report.columns.add(found, truth, set())
+    if not right:
+        report.misses.append(
+            f"{case['id']} [{case['dialect']}] {' '.join(case['sql'].split())[:300]}\n"
+            f"    truth {case.get('sources')} -> {case.get('targets')} {case.get('column_lineage')}\n"
+            f"    found {answer['sources']} -> {answer['targets']} {answer['columns']} {answer.get('error')}"
+        )
+
+
+def ours(schema: dict[str, Any] | None) -> Callable[[dict[str, Any]], Answer]:
+    """This package's engine."""
+    from hex_assets.lineage.sql import extract
+
+    def run(case: dict[str, Any]) -> Answer:
+        found = extract(case["sql"], case["dialect"], catalog=schema)
+        return {
+            "sources": found.sources,
+            "targets": found.targets,
+            "columns": found.columns,
+            "error": found.error,
+        }
+
+    return run
+
+
+def other(name: str, python: str) -> Iterator[Callable[[dict[str, Any]], Answer]]:
+    """Another parser in a process of its own; one JSON line a case each way."""
+    script = pathlib.Path(__file__).with_name("other_parsers.py")
+    process = subprocess.Popen(
+        [python, str(script), name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdin is not None and process.stdout is not None
+    send, receive = process.stdin, process.stdout
+
+    def run(case: dict[str, Any]) -> Answer:
+        send.write(json.dumps({"sql": case["sql"], "dialect": case["dialect"]}) + "\n")
+        send.flush()
+        line = receive.readline()
+        if not line:
+            raise SystemExit(f"{name}: its process ended; see its message above")
+        answer: Answer = json.loads(line)
+        return answer
+
+    try:
+        yield run
+    finally:
+        send.close()
+        process.wait()
+
+
+def measure(run: Callable[[dict[str, Any]], Answer], cases: list[dict[str, Any]]) -> Report:
+    """Runs all cases and scores them."""
+    report = Report()
+    run(cases[0])  # imports and first-use tables are not the parser's speed
+    for case in cases:
+        start = time.perf_counter()
+        try:
+            answer = run(case)
+        except Exception as error:
+            answer = {"sources": [], "targets": [], "columns": [], "raised": repr(error)}
+        report.milliseconds.append(((time.perf_counter() - start) * 1000, case["id"]))
+        judge(case, answer, report)
+    return report
+
+
+def show(title: str, report: Report, misses: int) -> None:
+    """Prints a report."""
+    times = [milliseconds for milliseconds, _ in report.milliseconds]
+    slowest, slowest_id = max(report.milliseconds)
+    print(f"== {title}: {len(times)} texts")
+    print(f"   sources  {report.sources.line()}")
+    print(f"   targets  {report.targets.line()}")
+    print(f"   columns  {report.columns.line()}")
+    print(
+        f"   {sum(times) / len(times):.2f} ms a text, median {sorted(times)[len(times) // 2]:.2f}, "
+        f"slowest {slowest:.1f} ms ({slowest_id}), {len(report.errors)} errors"
+    )
+    for line in [*report.errors, *report.misses][:misses]:
+        print("   -", line)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("files", nargs="+", type=pathlib.Path)
+    parser.add_argument("--schema", type=pathlib.Path, help="JSON of tables to columns")
+    parser.add_argument("--rejected", type=pathlib.Path, help="YAML of case id to reason")
+    parser.add_argument("--show", type=int, default=0, help="print so many wrong cases")
+    parser.add_argument("--with", dest="others", action="append", default=[], metavar="NAME=PYTHON")
+    options = parser.parse_args()
+    schema = json.loads(options.schema.read_text()) if options.schema else None
+    rejected: dict[str, str] = {}
+    if options.rejected:
+        import yaml
+
+        rejected = yaml.safe_load(options.rejected.read_text())
+    for path in options.files:
+        cases = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
+        kept = [case for case in cases if case["id"] not in rejected]
+        note = f" ({len(cases) - len(kept)} rejected)" if len(kept) < len(cases) else ""
+        show(f"hex_assets on {path.name}{note}", measure(ours(schema), kept), options.show)
+        for item in options.others:
+            name, _, python = item.partition("=")
+            if not python or not pathlib.Path(python).exists():
+                print(f"== {name} on {path.name}: skipped, there is no Python at {python!r}")
+                continue
+            for run in other(name, python):
+                show(f"{name} on {path.name}{note}", measure(run, kept), 0)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""The dialects that the engine knows: their names, their neighbours and their peculiarities."""
+
+from __future__ import annotations
+
+ALIASES = {
+    "": "",
+    "alloydb": "postgres",
+    "amazon_athena": "athena",
+    "ansi": "",
+    "azure_synapse": "tsql",
+    "bigquery": "bigquery",
+    "cloudsql_mysql": "mysql",
+    "cloudsql_postgres": "postgres",
+    "cloudsql_sqlserver": "tsql",
+    "cockroachdb": "postgres",
+    "db2": "",
+    "generic": "",
+    "greenplum": "postgres",
+    "mariadb": "mysql",
+    "motherduck": "duckdb",
+    "mssql": "tsql",
+    "netezza": "postgres",
+    "postgresql": "postgres",
+    "prestodb": "presto",
+    "spark_sql": "spark",
+    "sparksql": "spark",
+    "sqlserver": "tsql",
+    "starburst": "trino",
+    "synapse": "tsql",
+    "vertica": "postgres",
+}
+"""Names that Hex, warehouses and other tools use, to sqlglot's."""
+
+FALLBACKS = {
+    "athena": ("trino", "hive", "presto"),
+    "bigquery": ("databricks", ""),
+    "clickhouse": ("postgres", ""),
+    "databricks": ("spark", "snowflake", "bigquery"),
+    "duckdb": ("postgres", "snowflake", ""),
+    "hive": ("spark", "databricks", ""),
+    "mysql": ("", "postgres"),
+    "postgres": ("redshift", "duckdb", ""),
+    "presto": ("trino", "athena", ""),
+    "redshift": ("postgres", "snowflake", ""),
+    "snowflake": ("databricks", "redshift", ""),
+    "spark": ("databricks", "hive", ""),
+    "trino": ("presto", "athena", "postgres"),
+    "tsql": ("", "snowflake", "postgres"),
+    "": ("postgres", "snowflake", "mysql", "tsql", "oracle"),
+}
+"""Dialects to try, nearest first, on a statement that the asked one cannot parse."""
+
+LATERAL_ALIASES = frozenset(
+    {"snowflake", "redshift", "databricks", "spark", "clickhouse", "duckdb", "teradata"}
+)
+"""Dialects in which a SELECT may use its own earlier aliases, also in WHERE."""
+
+ROW_VALUES = frozenset({"bigquery", "postgres", "duckdb"})
+"""Dialects in which a table's alias alone is the whole row."""
+
+IMPLICIT_RECURSION = frozenset({"tsql", "oracle", "snowflake", "db2"})
+"""Dialects in which a recursive CTE needs no keyword."""
+
+UNNESTED_PATHS = frozenset({"bigquery", "redshift"})
+"""Dialects in which `FROM t, t.items` unnests a column."""
+
+SENSITIVE_TABLES = frozenset({"bigquery", "clickhouse", "mysql"})
+"""Dialects in which two table names that differ in case are two tables."""
+
+
+def canonical(dialect: str | None) -> str:
+    """sqlglot's name of a dialect; raises ValueError for one that nobody knows."""
+    from sqlglot.dialects.dialect import Dialect
+
+    name = (dialect or "").strip().lower().replace("-", "_")
+    name = ALIASES.get(name, name)
+    if name and Dialect.get(name) is None:
+        raise ValueError(
+            f"unknown SQL dialect {dialect!r}; known: sqlglot's names and {sorted(ALIASES)}"
+        )
+    return name
+
+
+def fallbacks(dialect: str) -> tuple[str, ...]:
+    """The next sensible dialects after a parse error."""
+    return FALLBACKS.get(dialect, ("", "postgres"))

@@ -1,0 +1,144 @@
+"""The last resort: reads FROM, JOIN and INTO off the tokens of a text that no dialect parses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sqlglot.tokens import Token, TokenType
+
+from hex_assets.lineage.tokens import JINJA_NAME
+
+_NAME = frozenset({TokenType.VAR, TokenType.IDENTIFIER, TokenType.DATABASE, TokenType.SCHEMA})
+_NOT_NAMES = frozenset(
+    "select with values unnest lateral table only where on set using group order limit case when "
+    "join left right inner outer full cross natural union all from into as and or not".split()
+)
+_FROM_FUNCTIONS = frozenset({"extract", "trim", "substring", "position", "overlay"})
+_AFTER_NAME_ENDS = frozenset("as".split())
+
+
+@dataclass
+class Names:
+    """Table names found by position in the text."""
+
+    sources: list[tuple[str, ...]] = field(default_factory=list)
+    targets: list[tuple[str, ...]] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+
+
+def read_names(tokens: list[Token], *, cut: bool) -> Names:
+    """Names after FROM, JOIN, INTO, UPDATE and the like; not CTEs, functions or aliases.
+
+    In a cut text a name that ends the text is left out: its end may be missing.
+    """
+    found = Names()
+    ctes = _cte_names(tokens)
+    openers: list[str] = []
+    in_from: list[bool] = [False]
+    position = 0
+    while position < len(tokens):
+        token = tokens[position]
+        word = token.text.lower() if token.token_type != TokenType.STRING else ""
+        before = tokens[position - 1].text.lower() if position else ""
+        if token.token_type == TokenType.L_PAREN:
+            openers.append(before)
+            in_from.append(in_from[-1] and before in ("from", "join", ",", "("))
+        elif token.token_type == TokenType.R_PAREN:
+            if openers:
+                openers.pop()
+                in_from.pop()
+        elif word in ("from", "join", "using") or (word == "," and in_from[-1]):
+            call = openers[-1] if openers else ""
+            from_call = word == "from" and (call in _FROM_FUNCTIONS or before == "distinct")
+            if not from_call:
+                if word == "from":
+                    in_from[-1] = True
+                parts, after = _name(tokens, position + 1)
+                name_is_last = cut and after >= len(tokens)
+                calls = after < len(tokens) and tokens[after].token_type == TokenType.L_PAREN
+                if parts and not calls and not name_is_last:
+                    if not (len(parts) == 1 and parts[0].casefold() in ctes):
+                        deletes = before == "delete"
+                        (found.targets if deletes else found.sources).append(parts)
+                    position = after
+                    continue
+        elif word in ("into", "update", "overwrite", "merge") and not openers:
+            start = position + 1
+            while start < len(tokens) and tokens[start].text.lower() in ("table", "into", "only"):
+                start += 1
+            parts, after = _name(tokens, start)
+            if parts and not (cut and after >= len(tokens)):
+                found.targets.append(parts)
+                position = after
+                continue
+        elif word in ("table", "view") and position and _creates(tokens, position):
+            start = position + 1
+            while start < len(tokens) and tokens[start].text.lower() in ("if", "not", "exists"):
+                start += 1
+            parts, after = _name(tokens, start)
+            if parts and not (cut and after >= len(tokens)):
+                found.targets.append(parts)
+                position = after
+                continue
+        if word in ("where", "select", "group", "order", "having", "limit", "on", "set", "qualify"):
+            in_from[-1] = word == "on" and in_from[-1]
+        position += 1
+    return found
+
+
+def _creates(tokens: list[Token], position: int) -> bool:
+    words = [token.text.lower() for token in tokens[max(0, position - 6) : position]]
+    return "create" in words and "as" not in words
+
+
+def _cte_names(tokens: list[Token]) -> set[str]:
+    names: set[str] = set()
+    has_with = False
+    for position, token in enumerate(tokens):
+        word = token.text.lower()
+        has_with = has_with or word == "with"
+        if not has_with or position + 2 >= len(tokens):
+            continue
+        following = [t.text.lower() for t in tokens[position + 1 : position + 4]]
+        direct = following[:2] == ["as", "("] or following == ["as", "materialized", "("]
+        if direct and token.token_type != TokenType.R_PAREN:
+            names.add(word)
+        elif word in ("with", ",", "recursive") and following[1:2] == ["("]:
+            end = position + 3
+            while end < len(tokens) and tokens[end].token_type != TokenType.R_PAREN:
+                end += 1
+            if [t.text.lower() for t in tokens[end + 1 : end + 3]] == ["as", "("]:
+                names.add(following[0])
+    return names
+
+
+def _name(tokens: list[Token], start: int) -> tuple[tuple[str, ...], int]:
+    """A dotted name at a position, and the position after it."""
+    parts: list[str] = []
+    position = start
+    while position < len(tokens):
+        token = tokens[position]
+        quoted = token.token_type == TokenType.IDENTIFIER
+        plain = token.token_type in _NAME or token.text.replace("_", "").isalnum()
+        if token.token_type == TokenType.STRING or not (quoted or plain):
+            break
+        if not parts and not quoted and token.text.lower() in _NOT_NAMES:
+            break
+        if not parts and token.token_type == TokenType.NUMBER:
+            break
+        parts.append(token.text)
+        position += 1
+        if position < len(tokens) and tokens[position].token_type == TokenType.DOT:
+            position += 1
+            continue
+        dashed = position + 1 < len(tokens) and tokens[position].token_type == TokenType.DASH
+        if dashed and tokens[position].start == tokens[position - 1].end + 1:
+            parts[-1] += "-" + tokens[position + 1].text
+            position += 2
+            if position < len(tokens) and tokens[position].token_type == TokenType.DOT:
+                position += 1
+                continue
+        break
+    if any(JINJA_NAME in part for part in parts):
+        return (), position
+    return tuple(parts), position

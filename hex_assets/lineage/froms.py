@@ -1,0 +1,346 @@
+"""Reads FROM clauses: tables, joins, subqueries, laterals, table functions, pivots."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from hex_assets.lineage.dialects import UNNESTED_PATHS
+from hex_assets.lineage.names import named
+from hex_assets.lineage.reader import Cte, Env, ExpressionReader
+from hex_assets.lineage.relations import (
+    MAYBE,
+    NOTHING,
+    WEAK,
+    BaseTable,
+    Derived,
+    Origins,
+    Produced,
+    Relation,
+    Rest,
+    merged,
+)
+from hex_assets.lineage.scopes import Scope, Source
+
+_FLATTEN = ["SEQ", "KEY", "PATH", "INDEX", "VALUE", "THIS"]
+
+
+class FromReader(ExpressionReader):
+    """FROM clauses. Each item becomes a source of the scope, in the order of the text."""
+
+    def read_cte(self, cte: Cte, outer: Scope | None) -> Relation:
+        raise NotImplementedError
+
+    def from_clause(self, node: exp.Expr, scope: Scope, env: Env) -> None:
+        """FROM, JOINs and LATERAL VIEWs of a SELECT (or of an UPDATE, which has the same)."""
+        start = node.args.get("from_")
+        if start is not None:
+            self.from_item(start.this, scope, env)
+        for lateral in node.args.get("laterals") or ():
+            self.from_item(lateral, scope, env)
+        self.joins(node, scope, env)
+        match = node.args.get("match")
+        if match is not None:
+            self.match_recognize(match, scope, env)
+
+    def joins(self, node: exp.Expr, scope: Scope, env: Env) -> None:
+        for join in node.args.get("joins") or ():
+            self.join(join, scope, env)
+
+    def join(self, join: exp.Join, scope: Scope, env: Env) -> None:
+        if join.args.get("kind") == "ARRAY":  # ClickHouse: ARRAY JOIN expression AS alias
+            for item in [join.this, *join.expressions]:
+                if item is not None:
+                    origins = self.origins(item, scope, env)
+                    name = item.alias or item.name
+                    scope.scalars[name.casefold()] = origins
+                    scope.add(Source(name.casefold(), Produced(origins, [name])))
+            return
+        before = [source.relation for source in scope.sources]
+        count = len(before)
+        self.from_item(join.this, scope, env)
+        added = [source.relation for source in scope.sources[count:]]
+        if join.args.get("method") == "NATURAL":
+            scope.natural = True
+        for identifier in join.args.get("using") or ():
+            self.using(identifier.name, before, added, scope)
+        for clause in ("on", "match_condition"):
+            condition = join.args.get(clause)
+            if condition is not None:
+                self.reading.use(self.origins(condition, scope, env), "join")
+
+    def using(self, name: str, before: list[Relation], added: list[Relation], scope: Scope) -> None:
+        """Merges a USING column: it comes from the joined table and from what had it before."""
+        key = name.casefold()
+        left = scope.using.get(key)
+        if left is None:
+            answers = [(relation.lookup(key, name)[0], relation) for relation in before]
+            best = max((certainty for certainty, _ in answers), default=0)
+            left = [relation for certainty, relation in answers if certainty == best and best]
+            if len(left) > 1:  # which of them has it is not known
+                left = left[:1] if best != MAYBE else []
+        merged_relations = [*left, *added]
+        scope.using[key] = merged_relations
+        for relation in merged_relations:
+            self.reading.use(relation.lookup(key, name)[1], "join")
+
+    def from_item(self, node: exp.Expr, scope: Scope, env: Env) -> None:
+        """Adds what one item of FROM stands for to the scope."""
+        self.reading.tick()
+        if isinstance(node, exp.Table):
+            self.table(node, scope, env)
+        elif isinstance(node, exp.Subquery):
+            self.derived_table(node, scope, env)
+        elif isinstance(node, exp.Unnest):
+            self.unnest(node, scope, env)
+        elif isinstance(node, exp.Lateral):
+            self.lateral(node, scope, env)
+        elif isinstance(node, exp.Pivot):
+            self.pivot_statement(node, scope, env)
+        elif isinstance(node, (exp.Select, exp.SetOperation, exp.Values)):
+            self.add(node, self.query(node, env, scope.parent), scope)
+        elif isinstance(node, exp.Paren):
+            self.from_item(node.this, scope, env)
+        else:
+            self.function(node, node, scope, env)
+        self.joins(node, scope, env)
+
+    def add(self, node: exp.Expr, relation: Relation, scope: Scope, name: str = "") -> None:
+        """Adds a relation under its alias, its columns renamed by an alias list."""
+        alias = node.args.get("alias")
+        if isinstance(alias, exp.TableAlias):
+            name = alias.name or name
+            columns = [column.name for column in alias.columns]
+            if columns and not isinstance(relation, Produced) and not isinstance(node, exp.Values):
+                whole = Derived()
+                whole.pass_on(Rest(relation))
+                relation = whole.renamed(columns)
+        scope.add(Source(name.casefold(), self.pivoted(node, relation, scope), (), ""))
+        pivots = node.args.get("pivots")
+        if pivots and pivots[-1].alias:
+            scope.sources[-1].name = pivots[-1].alias.casefold()
+
+    def table(self, node: exp.Table, scope: Scope, env: Env) -> None:
+        inner = node.this
+        if isinstance(inner, exp.SemanticView):
+            self.table(inner.this, Scope(self.dialect), env)
+            self.add(node, Produced(NOTHING, [], MAYBE), scope)
+            return
+        if isinstance(inner, exp.Table):
+            self.table(inner, scope, env)
+            return
+        if isinstance(inner, exp.Func) or node.args.get("rows_from"):
+            self.function(node, inner, scope, env)
+            return
+        name = named(node, self.dialect)
+        if len(name.parts) == 1 and not node.args.get("db"):
+            cte = env.get(name.parts[0].casefold())
+            if cte is not None and not cte.scalar:
+                self.add(node, self.read_cte(cte, None), scope, name.parts[0])
+                return
+        if len(name.parts) > 1 and self.dialect in UNNESTED_PATHS:
+            qualifiers = [piece.name for piece in node.parts[:-1]]
+            if scope.relation_named([qualifiers[0].casefold()]) is not None:
+                found = scope.qualified(qualifiers, node.parts[-1].name)
+                relation = Produced(found[1] if found else NOTHING, [], WEAK)
+                self.add(node, relation, scope, name.parts[-1])
+                return
+        self.named_table(node, scope, env)
+
+    def named_table(self, node: exp.Table, scope: Scope, env: Env) -> None:
+        name = named(node, self.dialect)
+        if name.file is not None:
+            self.reading.files.setdefault(name.file)
+            self.add(node, Produced(NOTHING, [], MAYBE), scope)
+            return
+        self.reading.dynamic |= name.dynamic
+        if not name.parts:
+            dotted = isinstance(node.this, exp.Dot)
+            if dotted:
+                self.function(node, node.this, scope, env)
+            else:
+                self.add(node, Produced(NOTHING, [], MAYBE), scope)
+            return
+        base = BaseTable(self.reading.source(name.parts))
+        last = name.parts[-1]
+        self.add(node, base, scope, last)
+        source = scope.sources[-1]
+        if node.alias:
+            source.hidden_name = last.casefold()
+        written = tuple(piece.name.casefold() for piece in node.parts)
+        source.parts = (
+            written
+            if len(written) == len(name.parts)
+            else tuple(part.casefold() for part in name.parts)
+        )
+        version = node.args.get("when") or node.args.get("version")
+        if version is not None:
+            self.origins(version, Scope(self.dialect), env)
+
+    def derived_table(self, node: exp.Subquery, scope: Scope, env: Env) -> None:
+        env = self.ctes(node, env, scope)
+        inner = node.this
+        if isinstance(inner, exp.Subquery) and not inner.args.get("alias"):
+            if isinstance(inner.this, exp.Table) or inner.args.get("joins"):
+                self.from_item(inner, scope, env)  # parentheses around joins
+                return
+        if isinstance(inner, exp.Table):
+            if node.args.get("alias") is None:
+                self.from_item(inner, scope, env)
+                return
+            within = Scope(self.dialect, parent=scope.parent)
+            self.from_item(inner, within, env)
+            whole = Derived()
+            for source in within.sources:
+                whole.pass_on(Rest(source.relation))
+            self.add(node, whole, scope)
+            return
+        relation = self.query(inner, env, scope)
+        self.tail(node, relation, env, scope.parent)
+        self.add(node, relation, scope)
+
+    def ctes(self, node: exp.Expr, env: Env, outer: Scope | None) -> Env:
+        raise NotImplementedError
+
+    def tail(self, node: exp.Expr, relation: Relation, env: Env, outer: Scope | None) -> None:
+        raise NotImplementedError
+
+    def unnest(self, node: exp.Unnest, scope: Scope, env: Env) -> None:
+        origins = merged(self.origins(item, scope, env) for item in node.expressions)
+        alias = node.args.get("alias")
+        names = [column.name for column in alias.columns] if alias is not None else []
+        offset = node.args.get("offset")
+        name = node.alias
+        fields = WEAK
+        if self.dialect == "bigquery" and not name and names:
+            name = names[0]
+        elif names:
+            fields = 0
+        scope.add(Source(name.casefold(), Produced(origins, names or [name], fields)))
+        if isinstance(offset, exp.Identifier):
+            scope.add(Source("", Produced(NOTHING, [offset.name])))
+
+    def lateral(self, node: exp.Lateral, scope: Scope, env: Env) -> None:
+        inner = node.this
+        if isinstance(inner, exp.Subquery):
+            relation = self.query(inner, env, scope)
+            self.add(node, relation, scope)
+        elif isinstance(inner, exp.Table) and not isinstance(inner.this, exp.Func):
+            self.table(inner, scope, env)
+        else:
+            self.function(node, inner, scope, env)
+
+    def function(self, node: exp.Expr, call: exp.Expr | None, scope: Scope, env: Env) -> None:
+        """A table function: no table itself, but what it is given may be one."""
+        if call is node:
+            origins = merged(
+                self.origins(value, scope, env)
+                for key, value in node.args.items()
+                if isinstance(value, exp.Expr) and key not in ("alias", "joins")
+            )
+        else:
+            origins = self.origins(call, scope, env)
+        for item in node.args.get("rows_from") or ():
+            self.origins(item.this, scope, env)
+        alias = node.args.get("alias")
+        names = [column.name for column in alias.columns] if alias is not None else []
+        inner = call.this if isinstance(call, (exp.TableFromRows,)) else call
+        fields = 0 if names else MAYBE
+        if isinstance(inner, exp.Explode) and self.dialect == "snowflake":
+            names, fields = names or _FLATTEN, 0
+        elif isinstance(inner, (exp.ExplodingGenerateSeries, exp.GenerateSeries, exp.Explode)):
+            names, fields = names or [node.alias or "generate_series"], 0
+        scope.add(Source(node.alias.casefold(), Produced(origins, names, fields)))
+
+    def table_argument(self, table: exp.Table, scope: Scope, env: Env) -> Origins:
+        """A table given to a function: ML.PREDICT(MODEL m, TABLE t), TABLE(t)."""
+        within = Scope(self.dialect, parent=scope)
+        self.from_item(table, within, env)
+        return merged(source.relation.row() for source in within.sources)
+
+    def pivoted(self, node: exp.Expr, relation: Relation, scope: Scope) -> Relation:
+        """The relation after PIVOT and UNPIVOT clauses."""
+        for pivot in node.args.get("pivots") or ():
+            within = Scope(self.dialect, parent=scope)
+            within.add(Source("", relation))
+            fields = [field for field in pivot.args.get("fields") or ()]
+            result = Derived()
+            if pivot.args.get("unpivot"):
+                columns = merged(
+                    self.origins(item, within, {})
+                    for field in fields
+                    for item in field.args.get("expressions") or ()
+                )
+                hidden = {
+                    column.name.casefold()
+                    for field in fields
+                    for item in field.args.get("expressions") or ()
+                    for column in item.find_all(exp.Column)
+                }
+                result.pass_on(Rest(relation, frozenset(hidden)))
+                for value in pivot.expressions:
+                    for part in value.find_all(exp.Identifier):
+                        result.add(part.name, columns)
+                for field in fields:
+                    result.add(field.this.name, NOTHING)
+            else:
+                values = merged(self.origins(item, within, {}) for item in pivot.expressions)
+                by = merged(self.origins(field.this, within, {}) for field in fields)
+                self.reading.use(by, "group")
+                hidden = {
+                    column.name.casefold()
+                    for item in [*pivot.expressions, *(field.this for field in fields)]
+                    for column in item.find_all(exp.Column)
+                }
+                result.pass_on(Rest(relation, frozenset(hidden)))
+                for identifier in pivot.args.get("columns") or ():
+                    result.add(identifier.name, values)
+                    bare = identifier.name.strip("'")
+                    result.index.setdefault(bare.casefold(), values)
+            alias = pivot.args.get("alias")
+            if isinstance(alias, exp.TableAlias) and alias.columns:
+                result = result.renamed([column.name for column in alias.columns])
+            relation = result
+        return relation
+
+    def pivot_statement(self, node: exp.Pivot, scope: Scope, env: Env) -> None:
+        """DuckDB's `PIVOT t ON c USING sum(x) GROUP BY y`, also in FROM."""
+        within = Scope(self.dialect, parent=scope)
+        if node.this is not None:
+            self.from_item(node.this, within, env)
+        on = merged(self.origins(item, within, env) for item in node.expressions)
+        values = merged(self.origins(item, within, env) for item in node.args.get("using") or ())
+        self.reading.use(on, "group")
+        group = node.args.get("group")
+        result = Derived()
+        for item in group.expressions if group is not None else ():
+            found = self.origins(item, within, env)
+            self.reading.use(found, "group")
+            result.add(item.name, found)
+        result.pass_on(Rest(Produced(values | on, [], MAYBE)))
+        scope.add(Source(node.alias.casefold(), result))
+
+    def match_recognize(self, node: exp.Expr, scope: Scope, env: Env) -> None:
+        """MATCH_RECOGNIZE: rows of a pattern; its names for rows qualify the table's columns."""
+        names = {item.alias.casefold() for item in node.args.get("define") or ()}
+        pattern = node.args.get("pattern")
+        if pattern is not None:
+            names |= {word.casefold() for word in pattern.name.replace("(", " ").split()}
+        before = list(scope.sources)
+        for name in names:
+            if before:
+                scope.add(Source(name.strip("+*?)"), before[-1].relation))
+        result = Derived()
+        for item in node.args.get("partition_by") or ():
+            found = self.origins(item, scope, env)
+            self.reading.use(found, "group")
+            result.add(item.name, found)
+        if node.args.get("order") is not None:
+            self.reading.use(self.origins(node.args["order"], scope, env), "order")
+        for item in node.args.get("measures") or ():
+            measure = item.this
+            result.add(measure.alias_or_name, self.origins(measure, scope, env))
+        for item in node.args.get("define") or ():
+            self.reading.use(self.origins(item.this, scope, env), "filter")
+        if node.args.get("rows") is not None and before:
+            result.pass_on(Rest(before[-1].relation))
+        scope.sources[:] = [*before[:-1], Source(node.alias.casefold(), result)]

@@ -1,0 +1,94 @@
+"""Names of tables and files as a statement writes them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from sqlglot import exp, tokenize
+from sqlglot.errors import SqlglotError
+
+_FILE_SCHEMAS = frozenset(
+    {"parquet", "json", "csv", "delta", "orc", "avro", "text", "binaryfile", "iceberg"}
+)
+_FILE_NAME = re.compile(
+    r"://|^/|^\./|\.(parquet|csv|tsv|jsonl?|ndjson|xlsx|duckdb|db|txt|orc|avro|arrow)(\.\w+)?$",
+    re.IGNORECASE,
+)
+# A day suffix with a real month and day: GA4's events_20260101, ga_sessions_20170801.
+_DAY_SHARD = re.compile(r"^(.*\D)(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$")
+_WILDCARD = re.compile(r"^(.*?)\d*\*$")
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a name in FROM or INTO stands for: a table's parts, a file, or neither."""
+
+    parts: tuple[str, ...] = ()
+    file: str | None = None
+    dynamic: bool = False
+
+
+def named(table: exp.Table, dialect: str) -> Named:
+    """Reads the name of a table node; functions give neither parts nor file."""
+    pieces: list[str] = []
+    for piece in (table.args.get("catalog"), table.args.get("db"), table.this):
+        if piece == "":
+            pieces.append("")
+        elif piece is not None and not _add(pieces, piece):
+            return _special(piece)
+    if not pieces or not pieces[-1]:
+        return Named()
+    identifier = table.this
+    quoted = isinstance(identifier, exp.Identifier) and bool(identifier.args.get("quoted"))
+    if quoted and len(pieces) == 2 and pieces[0].lower() in _FILE_SCHEMAS:
+        if dialect in ("databricks", "spark", "hive"):
+            return Named(file=pieces[1])
+    if quoted and len(pieces) == 1 and dialect == "duckdb" and _FILE_NAME.search(pieces[0]):
+        return Named(file=pieces[0])
+    if dialect == "bigquery":
+        pieces = _bigquery(pieces)
+    return Named(parts=tuple(pieces))
+
+
+def _add(pieces: list[str], piece: object) -> bool:
+    if isinstance(piece, exp.Identifier):
+        pieces.append("#" * bool(piece.args.get("temporary")) + piece.name)
+        return True
+    if isinstance(piece, exp.Dot):
+        return _add(pieces, piece.this) and _add(pieces, piece.expression)
+    return False
+
+
+def _special(piece: object) -> Named:
+    if isinstance(piece, exp.DynamicIdentifier):
+        literal = piece.this
+        if isinstance(literal, exp.Literal) and literal.is_string:
+            return Named(parts=parts_of_text(literal.name))
+        return Named(dynamic=True)
+    if isinstance(piece, exp.Literal) and piece.is_string:
+        return Named(file=piece.name)
+    if isinstance(piece, exp.Var) and piece.name.startswith("@"):
+        return Named(file=piece.name)
+    if isinstance(piece, (exp.Parameter, exp.Placeholder, exp.SessionParameter, exp.Var)):
+        return Named(dynamic=True)
+    return Named()
+
+
+def parts_of_text(text: str) -> tuple[str, ...]:
+    """Splits a dotted name given as a string, such as IDENTIFIER('db."My.Table"')."""
+    try:
+        tokens = tokenize(text)
+    except SqlglotError:
+        return (text,)
+    return tuple(token.text for token in tokens if token.text != ".")
+
+
+def _bigquery(pieces: list[str]) -> list[str]:
+    # `project.dataset.table` may be quoted as one name or in any split.
+    pieces = [part for piece in pieces for part in piece.split(".")]
+    last = pieces[-1].split("$", 1)[0]
+    wildcard = _WILDCARD.match(last) or _DAY_SHARD.match(last)
+    if wildcard and wildcard.group(1):
+        last = wildcard.group(1) + "*"
+    return [*pieces[:-1], last]

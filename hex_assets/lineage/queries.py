@@ -1,0 +1,350 @@
+"""Reads SELECTs and set operations into relations; notes tables and uses of columns on the way."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from hex_assets.lineage.dialects import IMPLICIT_RECURSION
+from hex_assets.lineage.froms import FromReader
+from hex_assets.lineage.reader import Cte, Env
+from hex_assets.lineage.relations import (
+    NOTHING,
+    Derived,
+    Origins,
+    Produced,
+    Relation,
+    Rest,
+    SetResult,
+    merged,
+)
+from hex_assets.lineage.scopes import Scope
+
+_DATA_MODIFYING = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
+_FILTERS = ("prewhere", "where", "connect")
+_LATE_FILTERS = ("having", "qualify")
+_ORDERS = ("order", "sort", "cluster", "distribute")
+
+
+class QueryReader(FromReader):
+    """Queries of every shape: SELECT, set operations, VALUES, subqueries, CTEs."""
+
+    def query(self, node: exp.Expr, env: Env, outer: Scope | None) -> Relation:
+        self.reading.tick()
+        if isinstance(node, exp.Select):
+            return self.select(node, env, outer)
+        if isinstance(node, exp.SetOperation):
+            return self.set_operation(node, env, outer)
+        if isinstance(node, exp.Subquery):
+            return self.subquery(node, env, outer)
+        if isinstance(node, exp.Values):
+            return self.values(node, env, outer)
+        if isinstance(node, _DATA_MODIFYING):
+            return self.modification(node, env)
+        scope = Scope(self.dialect, parent=outer)
+        if isinstance(node, (exp.Table, exp.Pivot)):
+            self.from_item(node, scope, env)
+            result = Derived()
+            for source in scope.sources:
+                result.pass_on(Rest(source.relation))
+            return result
+        return Produced(self.origins(node, scope, env), [])
+
+    def modification(self, node: exp.Expr, env: Env) -> Relation:
+        """A data-modifying statement in a CTE: gives the rows of its RETURNING."""
+        raise NotImplementedError
+
+    def ctes(self, node: exp.Expr, env: Env, outer: Scope | None) -> Env:
+        """Reads a WITH clause; gives the environment of the query under it."""
+        clause = node.args.get("with_")
+        if clause is None:
+            return env
+        env = dict(env)
+        recursive = bool(clause.args.get("recursive"))
+        added = []
+        for item in clause.expressions:
+            alias = item.args.get("alias")
+            names = [column.name for column in alias.columns] if alias is not None else []
+            cte = Cte(item.this, env if recursive else dict(env), names)
+            cte.scalar = bool(item.args.get("scalar"))
+            key = item.alias.casefold()
+            if not recursive and self.dialect in IMPLICIT_RECURSION and _recurs(item.this, key):
+                cte.env[key] = cte
+            env[key] = cte
+            added.append((item, cte))
+            if not recursive:
+                self.read_cte(cte, outer)
+        for _, cte in added:
+            self.read_cte(cte, outer)
+        return env
+
+    def read_cte(self, cte: Cte, outer: Scope | None) -> Relation:
+        """The relation of a CTE; inside its own recursion that of the anchor."""
+        if cte.relation is not None:
+            return cte.relation
+        if cte.reading:
+            return Derived()
+        cte.reading = True
+        node = cte.node
+        if isinstance(node, exp.SetOperation):
+            relation = self.set_operation(node, cte.env, outer, anchor=cte)
+        else:
+            relation = self.query(node, cte.env, outer)
+        cte.relation = _rename(relation, cte.names)
+        return cte.relation
+
+    def subquery(self, node: exp.Subquery, env: Env, outer: Scope | None) -> Relation:
+        env = self.ctes(node, env, outer)
+        inner = node.this
+        has_from = isinstance(inner, exp.Table) or node.args.get("joins")
+        if has_from or node.args.get("pivots"):
+            scope = Scope(self.dialect, parent=outer)
+            self.from_item(node, scope, env)
+            result = Derived()
+            for source in scope.sources:
+                result.pass_on(Rest(source.relation))
+            return result
+        relation = self.query(inner, env, outer)
+        self.tail(node, relation, env, outer)
+        return relation
+
+    def tail(self, node: exp.Expr, relation: Relation, env: Env, outer: Scope | None) -> None:
+        """ORDER BY and LIMIT of a set operation or of a query in parentheses."""
+        order = node.args.get("order")
+        if order is None:
+            return
+        scope = Scope(self.dialect, parent=outer)
+        scope.aliases = {name.casefold(): origins for name, origins in relation.star()}
+        items = relation.star()
+        for ordered in order.expressions:
+            self.reading.use(self._positional(ordered, items, scope, env), "order")
+
+    def set_operation(
+        self,
+        node: exp.SetOperation,
+        env: Env,
+        outer: Scope | None,
+        anchor: Cte | None = None,
+    ) -> Relation:
+        # Hundreds of UNIONs lean to the left: walk that spine, do not recurse on it.
+        spine: list[exp.SetOperation] = []
+        item: exp.Expr = node
+        while isinstance(item, exp.SetOperation):
+            spine.append(item)
+            item = item.this
+        for operation in spine:
+            env = self.ctes(operation, env, outer)
+        result: Relation = self.query(item, env, outer)
+        for operation in reversed(spine):
+            if anchor is not None:
+                anchor.relation = _rename(result, anchor.names)
+            right = self.query(operation.expression, env, outer)
+            only_left = isinstance(operation, (exp.Except, exp.Intersect))
+            if only_left:
+                self.reading.use(right.row(), "filter")
+            else:
+                result = _united(result, right, bool(operation.args.get("by_name")))
+            self.tail(operation, result, env, outer)
+        return result
+
+    def values(self, node: exp.Values, env: Env, outer: Scope | None) -> Relation:
+        scope = Scope(self.dialect, parent=outer)
+        alias = node.args.get("alias")
+        names = [column.name for column in alias.columns] if alias is not None else []
+        columns: list[list[Origins]] = []
+        for row in node.expressions:
+            cells = row.expressions if isinstance(row, exp.Tuple) else [row]
+            for position, cell in enumerate(cells):
+                if position == len(columns):
+                    columns.append([])
+                if not isinstance(cell, exp.Literal):
+                    columns[position].append(self.origins(cell, scope, env))
+        result = Derived()
+        for position, found in enumerate(columns):
+            name = names[position] if position < len(names) else f"column{position + 1}"
+            result.add(name, merged(found))
+        return result
+
+    def select(self, node: exp.Select, env: Env, outer: Scope | None) -> Relation:
+        env = self.ctes(node, env, outer)
+        scope = Scope(self.dialect, parent=outer)
+        for key, cte in env.items():
+            if cte.scalar and cte.relation is not None:
+                scope.scalars[key] = cte.relation.row()
+        args = node.args
+        self.from_clause(node, scope, env)
+        relation = self.projections(node, scope, env)
+        late = scope.allows_lateral_aliases()
+        for clause in _FILTERS:
+            if clause in args:
+                self.reading.use(self.origins(args[clause], scope, env, aliases=late), "filter")
+        for clause in _LATE_FILTERS:
+            if clause in args:
+                found = self.origins(args[clause], scope, env, aliases=True, prefer_alias=True)
+                self.reading.use(found, "filter")
+        self.grouping(node, relation, scope, env)
+        items = relation.items if isinstance(relation, Derived) else []
+        plain = [item for item in items if not isinstance(item, Rest)]
+        positions = plain if len(plain) == len(items) else []
+        for clause in _ORDERS:
+            for ordered in args[clause].expressions if args.get(clause) is not None else ():
+                self.reading.use(self._positional(ordered, positions, scope, env), "order")
+        distinct = args.get("distinct")
+        if distinct is not None and distinct.args.get("on") is not None:
+            found = self.origins(distinct.args["on"], scope, env, aliases=True)
+            self.reading.use(found, "group")
+        for window in args.get("windows") or ():
+            self.window(window, scope, env, True)
+        for clause in ("limit", "offset"):
+            if args.get(clause) is not None:
+                self.origins(args[clause], scope, env)
+        return relation
+
+    def grouping(self, node: exp.Select, relation: Derived, scope: Scope, env: Env) -> None:
+        group = node.args.get("group")
+        if group is None:
+            return
+        columns = relation.star()
+        if group.args.get("all") is True:
+            for projection, (_, origins) in zip(node.expressions, columns):
+                if not projection.find(exp.AggFunc):
+                    self.reading.use(origins, "group")
+        expressions = list(group.expressions)
+        for kind in ("grouping_sets", "cube", "rollup"):
+            expressions.extend(group.args.get(kind) or ())
+        for item in expressions:
+            if _position(item) is not None:
+                found = self._positional(item, columns, scope, env)
+            else:
+                found = self.origins(item, scope, env, aliases=True)
+            self.reading.use(found, "group")
+
+    def _positional(
+        self,
+        item: exp.Expr,
+        columns: list[tuple[str, Origins]],
+        scope: Scope,
+        env: Env,
+    ) -> Origins:
+        position = _position(item)
+        if position is not None:
+            return columns[position - 1][1] if 0 < position <= len(columns) else NOTHING
+        return self.origins(item, scope, env, aliases=True, prefer_alias=True)
+
+    def projections(self, node: exp.Select, scope: Scope, env: Env) -> Derived:
+        result = Derived()
+        lateral = scope.allows_lateral_aliases()
+        for item in node.expressions:
+            if _is_star(item):
+                self.star(item, result, scope, env)
+                continue
+            value = item.this if isinstance(item, exp.Alias) else item
+            found = self.origins(value, scope, env, aliases=lateral)
+            if isinstance(item, exp.Aliases):
+                for name in item.aliases:
+                    result.add(name.name, found)
+                continue
+            name = self.output_name(item)
+            result.add(name, found)
+            if isinstance(item, exp.Alias) or (self.dialect == "tsql" and name):
+                scope.aliases.setdefault(name.casefold(), found)
+        return result
+
+    def output_name(self, item: exp.Expr) -> str:
+        """The name of an output column: its alias, or else the expression's text."""
+        if isinstance(item, (exp.Alias, exp.Column, exp.Dot)):
+            return item.output_name or item.name
+        if isinstance(item, exp.PropertyEQ):
+            return item.this.name
+        if isinstance(item, exp.Cast) and self.dialect in ("postgres", "redshift"):
+            if item.output_name:
+                return item.output_name
+        return item.sql(dialect=self.dialect or None, comments=False)
+
+    def star(self, item: exp.Expr, result: Derived, scope: Scope, env: Env) -> None:
+        node = item.this if isinstance(item, exp.Column) else item
+        hidden: set[str] = set()
+        for except_ in node.args.get("except_") or ():
+            hidden.add(except_.name.casefold())
+        replaced: dict[str, Origins] = {}
+        for alias in node.args.get("replace") or ():
+            replaced[alias.alias.casefold()] = self.origins(alias.this, scope, env)
+        renamed = {a.this.name.casefold(): a.alias for a in node.args.get("rename") or ()}
+        skip = frozenset(hidden | set(replaced) | set(renamed))
+        if isinstance(item, exp.Column):
+            starred = self.starred([part.name for part in item.parts[:-1]], scope)
+            relations = [] if starred is None else [starred]
+        else:
+            relations = [source.relation for source in scope.sources]
+        seen_using: set[str] = set()
+        for relation in relations:
+            rest = Rest(relation, skip)
+            if rest.is_open():
+                result.pass_on(rest)
+            else:
+                for name, origins in relation.star():
+                    key = name.casefold()
+                    if key in hidden or key in seen_using:
+                        continue
+                    if key in scope.using and not isinstance(item, exp.Column):
+                        seen_using.add(key)
+                        found = [r.lookup(key, name)[1] for r in scope.using[key]]
+                        origins = merged(found)
+                    result.add(renamed.get(key, name), replaced.pop(key, origins))
+        for key, name in renamed.items():
+            if key not in result.index and name.casefold() not in result.index:
+                result.add(name, merged(r.lookup(key, key)[1] for r in relations))
+        for key, origins in replaced.items():
+            result.add(key, origins)
+
+
+def _position(item: exp.Expr) -> int | None:
+    value = item.this if isinstance(item, exp.Ordered) else item
+    if isinstance(value, exp.Literal) and not value.is_string and value.name.isdecimal():
+        return int(value.name)
+    return None
+
+
+def _is_star(item: exp.Expr) -> bool:
+    if isinstance(item, exp.Star):
+        return True
+    return isinstance(item, exp.Column) and isinstance(item.this, exp.Star)
+
+
+def _rename(relation: Relation, names: list[str]) -> Relation:
+    if not names:
+        return relation
+    if isinstance(relation, Derived):
+        return relation.renamed(names)
+    whole = Derived()
+    whole.pass_on(Rest(relation))
+    return whole.renamed(names)
+
+
+def _united(left: Relation, right: Relation, by_name: bool) -> Relation:
+    if left.is_open() or right.is_open() or by_name:
+        branches = [*left.branches] if isinstance(left, SetResult) else [left]
+        return SetResult([*branches, right])
+    result = Derived()
+    others = right.star()
+    for position, (name, origins) in enumerate(left.star()):
+        if position < len(others):
+            origins = origins | others[position][1]
+        result.add(name, origins)
+    return result
+
+
+def _recurs(node: exp.Expr, key: str) -> bool:
+    """Whether a set operation's later branch reads the CTE itself while its first one does not."""
+    if not isinstance(node, exp.SetOperation):
+        return False
+    anchor: exp.Expr = node
+    while isinstance(anchor, exp.SetOperation):
+        anchor = anchor.this
+
+    def reads(tree: exp.Expr) -> bool:
+        return any(
+            table.name.casefold() == key and not table.args.get("db")
+            for table in tree.find_all(exp.Table)
+        )
+
+    return reads(node) and not reads(anchor)

@@ -1,0 +1,217 @@
+"""Reads queries: which tables, which columns of them, and what for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from hex_assets.lineage.dialects import SENSITIVE_TABLES
+from hex_assets.lineage.model import SchemaProvider
+from hex_assets.lineage.names import named
+from hex_assets.lineage.relations import NO, NOTHING, Origins, Relation, TableRef, merged
+from hex_assets.lineage.scopes import Scope
+
+USAGES = ("output", "filter", "join", "group", "order")
+
+
+class TooSlow(Exception):
+    """The time limit of one statement is over."""
+
+
+@dataclass
+class Cte:
+    """A common table expression, or ClickHouse's named scalar; recursive ones are read on demand."""
+
+    node: exp.Expr
+    env: Env
+    names: list[str] = field(default_factory=list)
+    relation: Relation | None = None
+    reading: bool = False
+    scalar: bool = False
+
+
+Env = dict[str, Cte]
+"""CTEs in force by folded name."""
+
+
+@dataclass
+class Reading:
+    """What one statement was found to read and write; filled while its tree is read."""
+
+    dialect: str
+    schema: SchemaProvider | None
+    deadline: float
+    sources: dict[tuple[str, ...], TableRef] = field(default_factory=dict)
+    targets: dict[tuple[str, ...], TableRef] = field(default_factory=dict)
+    files: dict[str, None] = field(default_factory=dict)
+    uses: dict[tuple[TableRef, str], tuple[str, set[str]]] = field(default_factory=dict)
+    outputs: list[tuple[str, Origins]] = field(default_factory=list)
+    unresolved: dict[str, None] = field(default_factory=dict)
+    known: dict[tuple[str, ...], TableRef] = field(default_factory=dict)
+    dynamic: bool = False
+    ticks: int = 0
+
+    def tick(self) -> None:
+        self.ticks += 1
+        if self.ticks % 256 == 0 and time.monotonic() > self.deadline:
+            raise TooSlow
+
+    def key(self, parts: tuple[str, ...]) -> tuple[str, ...]:
+        if self.dialect in SENSITIVE_TABLES:
+            return parts
+        return tuple(part.casefold() for part in parts)
+
+    def ref(self, parts: tuple[str, ...]) -> TableRef:
+        """The object for a table's name; its columns from the catalog."""
+        key = self.key(parts)
+        ref = self.known.get(key)
+        if ref is None:
+            columns = self.schema.columns_of(parts) if self.schema is not None else None
+            ref = TableRef(parts, {c.casefold(): c for c in columns} if columns else None)
+            self.known[key] = ref
+        return ref
+
+    def source(self, parts: tuple[str, ...]) -> TableRef:
+        ref = self.ref(parts)
+        self.sources.setdefault(self.key(parts), ref)
+        return ref
+
+    def target(self, parts: tuple[str, ...]) -> TableRef:
+        """A written table; an object of its own, so that its columns are not taken for read."""
+        ref = self.targets.get(self.key(parts))
+        if ref is None:
+            known = self.ref(parts)
+            ref = TableRef(known.parts, known.columns)
+            self.targets[self.key(parts)] = ref
+        return ref
+
+    def use(self, origins: Origins, usage: str) -> None:
+        for ref, column in origins:
+            entry = self.uses.setdefault((ref, column.casefold()), (column, set()))
+            entry[1].add(usage)
+
+    def written(self, table: exp.Expr | None) -> TableRef | None:
+        """Notes a table, stage or path that a statement writes."""
+        if isinstance(table, exp.Schema):
+            table = table.this
+        if not isinstance(table, exp.Table):
+            return None
+        name = named(table, self.dialect)
+        self.dynamic |= name.dynamic
+        if name.file is not None:
+            self.files.setdefault(name.file)
+        return self.target(name.parts) if name.parts else None
+
+
+class ExpressionReader:
+    """Finds the columns of expressions. Queries inside them are read by the subclass."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+        self.dialect = reading.dialect
+
+    def query(self, node: exp.Expr, env: Env, outer: Scope | None) -> Relation:
+        raise NotImplementedError
+
+    def table_argument(self, table: exp.Table, scope: Scope, env: Env) -> Origins:
+        raise NotImplementedError
+
+    def origins(
+        self,
+        node: exp.Expr | None,
+        scope: Scope,
+        env: Env,
+        *,
+        aliases: bool = False,
+        prefer_alias: bool = False,
+    ) -> Origins:
+        """The columns that an expression's value comes from. Iterative: ORs nest by thousands."""
+        if node is None:
+            return NOTHING
+        found: list[Origins] = []
+        stack: list[exp.Expr] = [node]
+        while stack:
+            self.reading.tick()
+            item = stack.pop()
+            if isinstance(item, exp.Column):
+                found.append(self.column(item, scope, aliases, prefer_alias))
+                continue
+            if isinstance(item, (exp.Select, exp.SetOperation)):
+                found.append(self.query(item, env, scope).row())
+                continue
+            if isinstance(item, exp.Subquery):
+                if isinstance(item.this, (exp.Query, exp.Table)):
+                    found.append(self.query(item, env, scope).row())
+                    continue
+            elif isinstance(item, exp.Exists) and isinstance(item.this, exp.Query):
+                self.query(item.this, env, scope)
+                continue
+            elif isinstance(item, exp.Table):
+                found.append(self.table_argument(item, scope, env))
+                continue
+            elif isinstance(item, exp.Window):
+                self.window(item, scope, env, aliases)
+            elif isinstance(item, exp.Lambda):
+                found.append(self.lambda_body(item, scope, env, aliases))
+                continue
+            children = [child for child in _children(item) if not isinstance(child, exp.Identifier)]
+            stack.extend(reversed(children))
+        return merged(found) if len(found) != 1 else found[0]
+
+    def lambda_body(self, node: exp.Lambda, scope: Scope, env: Env, aliases: bool) -> Origins:
+        inner = Scope(self.dialect, parent=scope)
+        inner.scalars = {p.name.casefold(): NOTHING for p in node.expressions}
+        if aliases:
+            inner.scalars = {**scope.aliases, **inner.scalars}
+        return self.origins(node.this, inner, env)
+
+    def window(self, node: exp.Window, scope: Scope, env: Env, aliases: bool) -> None:
+        for part in node.args.get("partition_by") or ():
+            self.reading.use(self.origins(part, scope, env, aliases=aliases), "group")
+        order = node.args.get("order")
+        if order is not None:
+            self.reading.use(self.origins(order, scope, env, aliases=aliases), "order")
+
+    def column(self, node: exp.Column, scope: Scope, aliases: bool, prefer_alias: bool) -> Origins:
+        if isinstance(node.this, exp.Star):
+            qualifier = [part.name for part in node.parts[:-1]]
+            relation = self.starred(qualifier, scope)
+            return relation.row() if relation is not None else NOTHING
+        name = node.name
+        table = node.args.get("table")
+        if table is None:
+            answer = scope.unqualified(name, prefer_alias=prefer_alias, aliases=aliases)
+            if not answer[1] and (answer[0] == NO or answer[0] == 1):
+                self.reading.unresolved.setdefault(name)
+            return answer[1]
+        qualifiers = [part.name for part in node.parts[:-1]]
+        found = scope.qualified(qualifiers, name)
+        if found is None:  # column.field: the first name is the column
+            found = scope.unqualified(qualifiers[0], prefer_alias=False, aliases=aliases)
+        if found[0] == NO:
+            self.reading.unresolved.setdefault(".".join([*qualifiers, name]))
+        return found[1]
+
+    def starred(self, qualifier: list[str], scope: Scope) -> Relation | None:
+        """The relation that `q.*` means."""
+        folded = [part.casefold() for part in qualifier]
+        level: Scope | None = scope
+        while level is not None:
+            relation = level.relation_named(folded)
+            if relation is not None:
+                return relation
+            level = level.parent
+        return None
+
+
+def _children(node: exp.Expr) -> Iterable[exp.Expr]:
+    for value in node.args.values():
+        if isinstance(value, exp.Expr):
+            yield value
+        elif type(value) is list:
+            for item in value:
+                if isinstance(item, exp.Expr):
+                    yield item

@@ -1,0 +1,212 @@
+"""What a FROM clause offers: relations that answer where a column comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+NO, WEAK, MAYBE, SURE = range(4)
+"""How certain it is that a relation has a column. WEAK: a field of an unnested value."""
+
+
+@dataclass(eq=False)
+class TableRef:
+    """A table that the text names; one object per distinct name and role."""
+
+    parts: tuple[str, ...]
+    columns: dict[str, str] | None = None
+    """Folded name to spelling, when the catalog knows the table."""
+
+    @property
+    def name(self) -> str:
+        return ".".join(self.parts)
+
+
+Origins = frozenset[tuple[TableRef, str]]
+"""Columns of tables; the name `*` stands for all that are not known by name."""
+NOTHING: Origins = frozenset()
+Answer = tuple[int, Origins]
+NOT_HERE: Answer = (NO, NOTHING)
+
+
+def merged(parts: Iterable[Origins]) -> Origins:
+    """The union of many origins."""
+    return NOTHING.union(*parts)
+
+
+class Relation:
+    """Something with columns. `lookup` takes a folded name and the spelling in the text."""
+
+    def lookup(self, key: str, name: str) -> Answer:
+        raise NotImplementedError
+
+    def star(self) -> list[tuple[str, Origins]]:
+        """All columns in order; `*` for the ones that are not known by name."""
+        raise NotImplementedError
+
+    def is_open(self) -> bool:
+        """Whether columns may exist that are not known by name."""
+        raise NotImplementedError
+
+    def row(self) -> Origins:
+        """The origins of the whole row."""
+        return merged(origins for _, origins in self.star())
+
+
+class BaseTable(Relation):
+    """A table of the warehouse, with its schema if the catalog has it."""
+
+    def __init__(self, ref: TableRef) -> None:
+        self.ref = ref
+
+    def lookup(self, key: str, name: str) -> Answer:
+        known = self.ref.columns
+        if known is None:
+            return MAYBE, frozenset(((self.ref, name),))
+        spelling = known.get(key)
+        return NOT_HERE if spelling is None else (SURE, frozenset(((self.ref, spelling),)))
+
+    def star(self) -> list[tuple[str, Origins]]:
+        known = self.ref.columns
+        if known is None:
+            return [("*", frozenset(((self.ref, "*"),)))]
+        return [(spelling, frozenset(((self.ref, spelling),))) for spelling in known.values()]
+
+    def is_open(self) -> bool:
+        return self.ref.columns is None
+
+
+@dataclass(eq=False)
+class Rest(Relation):
+    """What a star passes on of relations whose columns are not all known."""
+
+    relation: Relation
+    hidden: frozenset[str] = frozenset()
+
+    def lookup(self, key: str, name: str) -> Answer:
+        return NOT_HERE if key in self.hidden else self.relation.lookup(key, name)
+
+    def star(self) -> list[tuple[str, Origins]]:
+        return [item for item in self.relation.star() if item[0].casefold() not in self.hidden]
+
+    def is_open(self) -> bool:
+        return self.relation.is_open()
+
+
+@dataclass(eq=False)
+class Derived(Relation):
+    """The result of a query: named columns, and relations passed on by a star."""
+
+    items: list[tuple[str, Origins] | Rest] = field(default_factory=list)
+    index: dict[str, Origins] = field(default_factory=dict)
+    rests: list[Rest] = field(default_factory=list)
+
+    def add(self, name: str, origins: Origins) -> None:
+        self.items.append((name, origins))
+        self.index.setdefault(name.casefold(), origins)
+
+    def pass_on(self, rest: Rest) -> None:
+        if rest.is_open():
+            self.items.append(rest)
+            self.rests.append(rest)
+        else:
+            for name, origins in rest.star():
+                self.add(name, origins)
+
+    def lookup(self, key: str, name: str) -> Answer:
+        origins = self.index.get(key)
+        if origins is not None:
+            return SURE, origins
+        if not self.rests:
+            return NOT_HERE
+        return choose([rest.lookup(key, name) for rest in self.rests])
+
+    def star(self) -> list[tuple[str, Origins]]:
+        columns: list[tuple[str, Origins]] = []
+        for item in self.items:
+            if isinstance(item, Rest):
+                columns.extend(item.star())
+            else:
+                columns.append(item)
+        return columns
+
+    def is_open(self) -> bool:
+        return bool(self.rests)
+
+    def renamed(self, names: list[str]) -> Derived:
+        """The same columns under the names of an alias list, matched by position."""
+        result = Derived()
+        columns = self.star()
+        known = not self.is_open()
+        for position, name in enumerate(names):
+            here = known and position < len(columns)
+            result.add(name, columns[position][1] if here else NOTHING)
+        if known:
+            for name, origins in columns[len(names) :]:
+                result.add(name, origins)
+        return result
+
+
+@dataclass(eq=False)
+class SetResult(Relation):
+    """A set operation of which a branch's columns are not all known: matched by name."""
+
+    branches: list[Relation]
+
+    def lookup(self, key: str, name: str) -> Answer:
+        answers = [branch.lookup(key, name) for branch in self.branches]
+        found = [answer for answer in answers if answer[0] != NO]
+        if not found:
+            return NOT_HERE
+        return min(answer[0] for answer in found), merged(answer[1] for answer in found)
+
+    def star(self) -> list[tuple[str, Origins]]:
+        columns: dict[str, tuple[str, Origins]] = {}
+        for branch in self.branches:
+            for name, origins in branch.star():
+                seen = columns.get(name.casefold())
+                columns[name.casefold()] = (
+                    (name, origins) if seen is None else (seen[0], seen[1] | origins)
+                )
+        return list(columns.values())
+
+    def is_open(self) -> bool:
+        return True
+
+
+@dataclass(eq=False)
+class Produced(Relation):
+    """Rows made by a function of other columns: UNNEST, FLATTEN, generators, PIVOT's new columns.
+
+    `names` are its columns; with `fields`, a value of it may have more, all from `origins`.
+    """
+
+    origins: Origins
+    names: list[str]
+    fields: int = NO
+
+    def lookup(self, key: str, name: str) -> Answer:
+        if any(key == own.casefold() for own in self.names):
+            return SURE, self.origins
+        return (self.fields, self.origins) if self.fields else NOT_HERE
+
+    def star(self) -> list[tuple[str, Origins]]:
+        return [(name, self.origins) for name in self.names]
+
+    def is_open(self) -> bool:
+        return bool(self.fields)
+
+
+def choose(answers: list[Answer]) -> Answer:
+    """The one certain answer of several relations; NO with `AMBIGUOUS` when they compete."""
+    best = max((answer[0] for answer in answers), default=NO)
+    if best == NO:
+        return NOT_HERE
+    found = [answer for answer in answers if answer[0] == best]
+    if len(found) == 1 or all(answer[1] == found[0][1] for answer in found):
+        return found[0]
+    return AMBIGUOUS
+
+
+AMBIGUOUS: Answer = (WEAK, NOTHING)
+"""Several relations may have the column: nothing is known of its origin."""

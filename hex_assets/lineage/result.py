@@ -1,0 +1,212 @@
+"""Joins what the statements of one text read and write into one answer."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from hex_assets.lineage.dialects import SENSITIVE_TABLES
+from hex_assets.lineage.fallback import Names
+from hex_assets.lineage.model import ColumnUse, SchemaProvider, StatementLineage
+from hex_assets.lineage.names import named
+from hex_assets.lineage.reader import USAGES, Reading
+from hex_assets.lineage.relations import TableRef
+from hex_assets.lineage.tokens import JINJA_NAME
+
+Parts = tuple[str, ...]
+
+
+class Text:
+    """The statements of one text so far: their tables, what was made inside, what is missing."""
+
+    def __init__(self, dialect: str, schema: SchemaProvider | None, deadline: float) -> None:
+        self.dialect = dialect
+        self.schema = schema
+        self.deadline = deadline
+        self.reasons: dict[str, str] = {}
+        self.first_error: str | None = None
+        self.other_dialect: str | None = None
+        self._sources: dict[Parts, Parts] = {}
+        self._targets: dict[Parts, Parts] = {}
+        self._files: dict[str, None] = {}
+        self._readings: list[Reading] = []
+        self._inside: set[Parts] = set()
+        self._temporary: set[Parts] = set()
+        self._read_inside: set[Parts] = set()
+        self._default: Parts = ()
+        self._understood = 0
+
+    def key(self, parts: Parts) -> Parts:
+        if self.dialect in SENSITIVE_TABLES:
+            return parts
+        return tuple(part.casefold() for part in parts)
+
+    def miss(self, reason: str, message: str) -> None:
+        """Notes that something of the text is not known."""
+        self.reasons.setdefault(reason, message)
+
+    def add(self, reading: Reading, tree: exp.Expr) -> None:
+        """Adds a statement that was read."""
+        self._understood += 1
+        self._readings.append(reading)
+        for parts in (ref.parts for ref in reading.sources.values()):
+            self.add_source(parts)
+        for ref in reading.targets.values():
+            self.add_target(ref.parts)
+        for file in reading.files:
+            self._files.setdefault(file)
+        if reading.dynamic:
+            self.miss("dynamic", "a table's name is known only when the statement runs")
+        if isinstance(tree, exp.Create):
+            self._created(tree, reading)
+        into = tree.find(exp.Into) if isinstance(tree, exp.Query) else None
+        if into is not None and into.args.get("temporary"):
+            for ref in reading.targets.values():
+                self._temporary.add(self.key(ref.parts))
+                self._inside.add(self.key(ref.parts))
+
+    def _created(self, tree: exp.Create, reading: Reading) -> None:
+        properties = tree.args.get("properties")
+        kinds = properties.expressions if properties is not None else ()
+        temporary = any(isinstance(prop, exp.TemporaryProperty) for prop in kinds)
+        for ref in reading.targets.values():
+            key = self.key(ref.parts)
+            if temporary or key[-1].startswith("#"):
+                self._temporary.add(key)
+            self._inside.add(key)
+
+    def add_source(self, parts: Parts) -> None:
+        if any(JINJA_NAME in part for part in parts):
+            self.miss("jinja", "a table's name is a template expression")
+            return
+        key = self.key(parts)
+        if key in self._inside:
+            self._read_inside.add(key)
+            return
+        parts = self._qualified(parts)
+        self._sources.setdefault(self.key(parts), parts)
+
+    def add_target(self, parts: Parts) -> None:
+        if any(JINJA_NAME in part for part in parts):
+            self.miss("jinja", "a table's name is a template expression")
+            return
+        if self.key(parts) in self._targets:
+            return
+        if self.key(parts) not in self._inside:
+            parts = self._qualified(parts)
+        self._targets.setdefault(self.key(parts), parts)
+
+    def add_file(self, path: str) -> None:
+        self._understood += 1
+        self._files.setdefault(path)
+
+    def add_names(self, names: Names) -> None:
+        """Adds what was read off the tokens."""
+        self._understood += 1
+        for parts in names.sources:
+            self.add_source(parts)
+        for parts in names.targets:
+            self.add_target(parts)
+
+    def use(self, tree: exp.Use) -> None:
+        """USE changes the default database or schema of what follows."""
+        kind = str(tree.args.get("kind") or "").upper()
+        target = tree.this
+        if kind in ("WAREHOUSE", "ROLE", "SECONDARY ROLES") or not isinstance(target, exp.Table):
+            return
+        parts = named(target, self.dialect).parts
+        if kind == "SCHEMA" and len(parts) == 1 and self._default:
+            parts = (self._default[0], *parts)
+        self._default = parts
+        self._default_is_catalog = kind in ("DATABASE", "CATALOG") or (
+            self.dialect in ("snowflake", "tsql") and kind == "" and len(parts) == 1
+        )
+
+    _default_is_catalog = False
+
+    def _qualified(self, parts: Parts) -> Parts:
+        if not self._default:
+            return parts
+        if self._default_is_catalog:
+            return (*self._default, *parts) if len(parts) == 2 else parts
+        if len(parts) == 1 and not parts[0].startswith("#"):
+            return (*self._default, *parts)
+        return parts
+
+    def drop(self, tree: exp.Drop) -> None:
+        """A table that the text made and dropped was never there for others."""
+        table = tree.this
+        if isinstance(table, exp.Table):
+            key = self.key(named(table, self.dialect).parts)
+            if key in self._inside:
+                self._targets.pop(key, None)
+
+    def rename(self, tree: exp.Alter) -> bool:
+        """ALTER TABLE a RENAME TO b: what was written to a is in b."""
+        for action in tree.args.get("actions") or ():
+            if isinstance(action, exp.AlterRename):
+                old = self.key(named(tree.this, self.dialect).parts)
+                new = named(action.this, self.dialect).parts
+                if self._targets.pop(old, None) is not None and new:
+                    self.add_target(new)
+                return True
+        return False
+
+    def result(self) -> StatementLineage:
+        """The answer for the whole text."""
+        for key in self._temporary & self._read_inside:
+            self._targets.pop(key, None)
+        names = {key: ".".join(parts) for key, parts in self._sources.items()}
+        columns = self._columns(names)
+        unresolved: dict[str, None] = {}
+        for reading in self._readings:
+            unresolved.update(reading.unresolved)
+        partial = bool(self.reasons)
+        reason = next(iter(self.reasons), None)
+        error = next(iter(self.reasons.values()), None)
+        if not self._understood and not partial:
+            reason = "no_lineage"
+        return StatementLineage(
+            sources=tuple(names.values()),
+            targets=tuple(".".join(parts) for parts in self._targets.values()),
+            columns=columns,
+            uses=self._uses(names),
+            files=tuple(self._files),
+            source_parts=tuple(self._sources.values()),
+            target_parts=tuple(self._targets.values()),
+            partial=partial,
+            reason=reason,
+            error=error,
+            unresolved_columns=tuple(unresolved),
+            dialect=self.other_dialect,
+        )
+
+    def _column(self, ref: TableRef, column: str, names: dict[Parts, str]) -> str | None:
+        name = names.get(self.key(ref.parts)) or names.get(self.key(self._qualified(ref.parts)))
+        return None if name is None else f"{name}.{column}"
+
+    def _columns(self, names: dict[Parts, str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        found: dict[str, tuple[str, dict[str, str]]] = {}
+        for reading in self._readings:
+            read = {id(ref) for ref in reading.sources.values()}
+            for output, origins in reading.outputs:
+                entry = found.setdefault(output.casefold(), (output, {}))
+                for ref, column in origins:
+                    full = self._column(ref, column, names) if id(ref) in read else None
+                    if full is not None:
+                        entry[1].setdefault(full.casefold(), full)
+        return tuple((name, tuple(sorted(columns.values()))) for name, columns in found.values())
+
+    def _uses(self, names: dict[Parts, str]) -> tuple[ColumnUse, ...]:
+        found: dict[tuple[str, str], tuple[str, str, set[str]]] = {}
+        for reading in self._readings:
+            read = {id(ref) for ref in reading.sources.values()}
+            for (ref, _), (column, usages) in reading.uses.items():
+                full = self._column(ref, column, names) if id(ref) in read else None
+                if full is not None:
+                    table = full[: -len(column) - 1]
+                    key = (table.casefold(), column.casefold())
+                    found.setdefault(key, (table, column, set()))[2].update(usages)
+        return tuple(
+            ColumnUse(table, column, tuple(u for u in USAGES if u in usages))
+            for table, column, usages in found.values()
+        )

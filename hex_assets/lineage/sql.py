@@ -1,0 +1,238 @@
+"""The lineage of one SQL text: tables and columns it reads and writes."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.errors import SqlglotError
+from sqlglot.tokens import Token, TokenType
+
+from hex_assets.lineage import dialects, tokens
+from hex_assets.lineage.fallback import read_names
+from hex_assets.lineage.model import SchemaProvider, StatementLineage
+from hex_assets.lineage.reader import Reading, TooSlow
+from hex_assets.lineage.result import Text
+from hex_assets.lineage.schema import provider
+from hex_assets.lineage.special import NO_LINEAGE, special
+from hex_assets.lineage.stack import with_deep_stack
+from hex_assets.lineage.writes import StatementReader
+
+# Every statement that sqlglot does not know is in our result with its reason; a warning line
+# on stderr for each of a million log rows says nothing more.
+logging.getLogger("sqlglot").setLevel(logging.ERROR)
+
+TIME_LIMIT_SECONDS = 1.5
+"""After this the rest of a text is read by tokens only; a text must cost less than 2 s."""
+MAX_TOKENS = 120_000
+"""Longer statements, after lists of constants are shortened, are read by tokens only: a parser
+does about 150,000 tokens a second."""
+MAX_PIECES = 40
+"""Statements without semicolons between them that are looked for in one piece of text."""
+
+
+def extract(
+    sql: str,
+    dialect: str,
+    default_catalog: str | None = None,
+    default_schema: str | None = None,
+    catalog: SchemaProvider | Mapping[str, Any] | None = None,
+) -> StatementLineage:
+    """Derives what a text reads and writes, down to columns. Never raises for any text.
+
+    Args:
+        sql: one or more statements; Hex's comment may still be in it.
+        dialect: sqlglot's name or a usual one (mariadb, motherduck, mssql, postgresql, ...).
+        default_catalog: database that unqualified names are in; for looking up columns only.
+        default_schema: schema that unqualified names are in; for looking up columns only.
+        catalog: the columns of tables, for stars and unqualified columns.
+
+    Returns:
+        Names as written; `partial` with `reason` and `error` where something is missing.
+
+    Raises:
+        ValueError: the dialect is not known.
+    """
+    asked = dialects.canonical(dialect)
+    schema = provider(catalog, default_catalog, default_schema)
+    text = Text(asked, schema, time.monotonic() + TIME_LIMIT_SECONDS)
+    try:
+        _read_text(tokens.without_leading_comment(sql), text)
+    except RecursionError:
+        text = Text(asked, schema, time.monotonic() + TIME_LIMIT_SECONDS)
+        deep = with_deep_stack(lambda: _read_text(tokens.without_leading_comment(sql), text))
+        if not deep:
+            text = Text(asked, schema, 0.0)
+            _read_text(tokens.without_leading_comment(sql), text)
+            text.miss("too_large", "the text is nested too deeply to be parsed")
+    return text.result()
+
+
+def _read_text(sql: str, text: Text) -> None:
+    dialect = Dialect.get_or_raise(text.dialect or None)
+    found, cut = tokens.tokenized(sql, dialect)
+    if not cut and _has_jinja(found):
+        sql = tokens.without_jinja(sql)
+        found, cut = tokens.tokenized(sql, dialect)
+        text.miss("jinja", "the text holds template expressions that were not rendered")
+    elif cut and "{{" in sql or cut and "{%" in sql:
+        sql = tokens.without_jinja(sql)
+        found, cut = tokens.tokenized(sql, dialect)
+        text.miss("jinja", "the text holds template expressions that were not rendered")
+    if cut:
+        text.miss("cut", "the text ends within a string, name or comment")
+    chunks = tokens.statements(found)
+    for number, chunk in enumerate(chunks):
+        chunk = tokens.without_format(chunk, text.dialect)
+        _read_statement(sql, chunk, text, cut=cut and number == len(chunks) - 1)
+
+
+def _has_jinja(found: list[Token]) -> bool:
+    previous = -1
+    for token in found:
+        kind = token.token_type
+        if kind == TokenType.BLOCK_START or kind == TokenType.BLOCK_END:
+            return True
+        if kind == TokenType.L_BRACE:
+            if previous == token.start - 1:
+                return True
+            previous = token.start
+    return False
+
+
+def _read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = False) -> None:
+    first = chunk[0].text.upper()
+    if first in NO_LINEAGE:
+        return
+    if special(sql, chunk, text, _read_statement, _read_text):
+        return
+    chunk = tokens.shortened(chunk)
+    if len(chunk) > MAX_TOKENS:
+        text.miss(
+            "too_large", f"a statement of {len(chunk):,} tokens was read by its keywords only"
+        )
+    elif time.monotonic() > text.deadline:
+        text.miss("too_slow", f"the text took over {TIME_LIMIT_SECONDS:g} s")
+    elif not cut and _parse(sql, chunk, text):
+        return
+    names = read_names(chunk, cut=cut or _unbalanced(chunk))
+    text.add_names(names)
+    if not text.reasons:
+        unfinished = _unbalanced(chunk)
+        text.miss(
+            "cut" if unfinished else "syntax",
+            "the text ends early" if unfinished else text.first_error or "no dialect parses it",
+        )
+
+
+def _parse(sql: str, chunk: list[Token], text: Text) -> bool:
+    """Parses in the asked dialect, piece by piece, or in the next sensible one."""
+    if _parse_as(sql, chunk, text, text.dialect):
+        return True
+    if not _unbalanced(chunk) and _parse_pieces(sql, chunk, text):
+        return True
+    for other in dialects.fallbacks(text.dialect):
+        if time.monotonic() > text.deadline:
+            return False
+        statement = sql[chunk[0].start : chunk[-1].end + 1]
+        try:
+            again = tokens.shortened(Dialect.get_or_raise(other or None).tokenize(statement))
+        except SqlglotError:
+            continue
+        if _parse_as(statement, again, text, other):
+            text.other_dialect = text.other_dialect or other or "sqlglot"
+            return True
+    return False
+
+
+def _parse_as(sql: str, chunk: list[Token], text: Text, dialect: str) -> bool:
+    try:
+        trees = Dialect.get_or_raise(dialect or None).parser().parse(chunk, sql)
+    except SqlglotError as error:
+        text.first_error = text.first_error or str(error).split("\n", 1)[0]
+        return False
+    for tree in trees:
+        if tree is not None and not _read_tree(sql, chunk, tree, text, dialect):
+            return False
+    return True
+
+
+def _read_tree(sql: str, chunk: list[Token], tree: exp.Expr, text: Text, dialect: str) -> bool:
+    if isinstance(tree, exp.Command):
+        text.first_error = text.first_error or f"the statement {tree.name} is not understood"
+        return False
+    if isinstance(tree, exp.Use):
+        text.use(tree)
+        return True
+    if isinstance(tree, exp.Drop):
+        text.drop(tree)
+        return True
+    if isinstance(tree, exp.Alter) and text.rename(tree):
+        return True
+    reading = Reading(dialect, text.schema, text.deadline)
+    try:
+        has_lineage = StatementReader(reading).read(tree)
+    except TooSlow:
+        text.miss("too_slow", f"the text took over {TIME_LIMIT_SECONDS:g} s")
+        return False
+    if has_lineage:
+        text.add(reading, tree)
+    return True
+
+
+_STARTERS = frozenset(
+    "SELECT INSERT UPDATE DELETE MERGE CREATE DROP ALTER TRUNCATE DECLARE SET WITH IF WHILE BEGIN "
+    "END USE EXEC EXECUTE PRINT RETURN GO ELSE".split()
+)
+
+
+def _parse_pieces(sql: str, chunk: list[Token], text: Text) -> bool:
+    """Statements without semicolons between them, as T-SQL allows: longest readable piece first."""
+    depth = 0
+    starts = [0]
+    for position, token in enumerate(chunk):
+        if token.token_type == TokenType.L_PAREN:
+            depth += 1
+        elif token.token_type == TokenType.R_PAREN:
+            depth -= 1
+        elif position and depth == 0 and token.text.upper() in _STARTERS:
+            starts.append(position)
+    if len(starts) == 1 or len(starts) > MAX_PIECES:
+        return False
+    bounds = [*starts, len(chunk)]
+    pieces: list[exp.Expr] = []
+    parser = Dialect.get_or_raise(text.dialect or None).parser
+    index = 0
+    while index < len(bounds) - 1:
+        for end in range(len(bounds) - 1, index, -1):
+            if time.monotonic() > text.deadline:
+                return False
+            piece = chunk[bounds[index] : bounds[end]]
+            if len(piece) == 1 and piece[0].text.upper() in ("BEGIN", "END", "GO", "ELSE"):
+                index = end
+                break
+            try:
+                trees = parser().parse(piece, sql)
+            except SqlglotError:
+                continue
+            if any(isinstance(tree, exp.Command) for tree in trees) and end > index + 1:
+                continue
+            pieces.extend(tree for tree in trees if tree is not None)
+            index = end
+            break
+        else:
+            return False
+    for tree in pieces:
+        if not isinstance(tree, exp.Command):
+            _read_tree(sql, chunk, tree, text, text.dialect)
+    return True
+
+
+def _unbalanced(chunk: list[Token]) -> bool:
+    opened = sum(token.token_type == TokenType.L_PAREN for token in chunk)
+    closed = sum(token.token_type == TokenType.R_PAREN for token in chunk)
+    return opened > closed

@@ -1,0 +1,147 @@
+"""Prepares a text for the parser: tokens without the Hex comment, statements, short literal lists."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.errors import TokenError
+from sqlglot.tokens import Token, TokenType
+
+_LEADING_COMMENT = re.compile(r"\s*--\s*Hex query metadata:\s*(?=\{)")
+_JINJA = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
+JINJA_NAME = "__jinja__"
+
+# What a list of constants is made of; a run of these longer than LONG_RUN is shortened.
+_CONSTANT = frozenset(
+    {
+        TokenType.NUMBER,
+        TokenType.STRING,
+        TokenType.NATIONAL_STRING,
+        TokenType.COMMA,
+        TokenType.DASH,
+        TokenType.NULL,
+        TokenType.TRUE,
+        TokenType.FALSE,
+    }
+)
+LONG_RUN = 200
+_KEPT = 40
+
+
+def without_leading_comment(sql: str) -> str:
+    """Drops a Hex comment that leads a text folded to one line: it would swallow all the rest."""
+    match = _LEADING_COMMENT.match(sql)
+    if match is None:
+        return sql
+    try:
+        _, end = json.JSONDecoder().raw_decode(sql, match.end())
+    except ValueError:
+        return sql
+    return sql[end:]
+
+
+def without_jinja(sql: str) -> str:
+    """Blanks template blocks and puts a placeholder name for template expressions."""
+
+    def replacement(match: re.Match[str]) -> str:
+        return JINJA_NAME if match.group().startswith("{{") else " "
+
+    return _JINJA.sub(replacement, sql)
+
+
+def tokenized(sql: str, dialect: Dialect) -> tuple[list[Token], bool]:
+    """Tokens of a text, and whether it ends within a string, name or comment (a cut text)."""
+    try:
+        return dialect.tokenize(sql), False
+    except TokenError:
+        pass
+    for closing in ("'", '"', "`", "*/", "]", "$$"):
+        try:
+            tokens = dialect.tokenize(sql + closing)
+        except TokenError:
+            continue
+        if tokens and tokens[-1].end >= len(sql) - 1:
+            tokens.pop()  # what was cut
+        return tokens, True
+    return [], True
+
+
+def statements(tokens: list[Token]) -> list[list[Token]]:
+    """Splits at semicolons outside parentheses."""
+    found: list[list[Token]] = [[]]
+    for token in tokens:
+        if token.token_type == TokenType.SEMICOLON:
+            found.append([])
+        else:
+            found[-1].append(token)
+    return [chunk for chunk in found if chunk]
+
+
+def without_format(tokens: list[Token], dialect: str) -> list[Token]:
+    """Drops ClickHouse's `FORMAT Name`, which clients append, here also after a comment."""
+    if dialect == "clickhouse" and len(tokens) > 2 and tokens[-2].text.upper() == "FORMAT":
+        return tokens[:-2]
+    return tokens
+
+
+def shortened(tokens: list[Token]) -> list[Token]:
+    """Shortens long lists of constants, such as a pasted IN list of a megabyte."""
+    if len(tokens) <= LONG_RUN * 2:
+        return tokens
+    result: list[Token] = []
+    start = 0
+    count = len(tokens)
+    while start < count:
+        if tokens[start].token_type not in _CONSTANT:
+            result.append(tokens[start])
+            start += 1
+            continue
+        end = start
+        while end < count and tokens[end].token_type in _CONSTANT:
+            end += 1
+        if end - start <= LONG_RUN:
+            result.extend(tokens[start:end])
+        else:
+            stop = start + _KEPT
+            while stop < end and tokens[stop].token_type != TokenType.COMMA:
+                stop += 1
+            result.extend(tokens[start:stop])
+            if tokens[end - 1].token_type == TokenType.COMMA:
+                result.append(tokens[end - 1])
+        start = end
+    return _fewer_rows(result)
+
+
+def _fewer_rows(tokens: list[Token]) -> list[Token]:
+    """Shortens long lists of constant tuples, as after VALUES."""
+    result: list[Token] = []
+    rows = 0
+    start = 0
+    count = len(tokens)
+    while start < count:
+        end = _constant_row(tokens, start)
+        if end is None:
+            result.append(tokens[start])
+            if tokens[start].token_type != TokenType.COMMA:
+                rows = 0
+            start += 1
+            continue
+        rows += 1
+        if rows <= _KEPT:
+            result.extend(tokens[start:end])
+        elif result and result[-1].token_type == TokenType.COMMA:
+            result.pop()
+        start = end
+    return result
+
+
+def _constant_row(tokens: list[Token], start: int) -> int | None:
+    if tokens[start].token_type != TokenType.L_PAREN:
+        return None
+    end = start + 1
+    while end < len(tokens) and tokens[end].token_type in _CONSTANT:
+        end += 1
+    closed = end < len(tokens) and tokens[end].token_type == TokenType.R_PAREN
+    return end + 1 if closed and end > start + 1 else None
