@@ -10,6 +10,7 @@ from hex_assets.warehouses.base import WarehouseSettings
 
 MODULES: dict[str, str] = {
     "clickhouse": "hex_assets.warehouses.clickhouse:ClickHouseSettings",
+    "snowflake": "hex_assets.warehouses.snowflake:SnowflakeSettings",
 }
 """`type` in the settings -> the settings class, imported when a warehouse of the type is used."""
 

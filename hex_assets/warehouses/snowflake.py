@@ -321,9 +321,11 @@ FROM {self.settings.accountUsage}.query_history q WHERE {BOUNDS}""",
 
     @contextmanager
     def _errors(self, *, connecting: bool = False) -> Iterator[None]:
+        # ValueError and TypeError: a private key that is none.
+        beside = (ValueError, TypeError) if connecting else ()
         try:
             yield
-        except self._driver_errors() as error:
+        except (*self._driver_errors(), *beside) as error:
             detail = f"{self._place()}: {self._clean(error)}"
             if connecting:
                 raise CannotConnect(
@@ -342,14 +344,18 @@ FROM {self.settings.accountUsage}.query_history q WHERE {BOUNDS}""",
     def _driver_errors(self) -> tuple[type[Exception], ...]:
         from snowflake.connector.errors import Error
 
-        # OSError: what requests raises; ValueError, TypeError: a private key that is none.
-        return (Error, OSError, ValueError, TypeError)
+        # OSError: what the HTTP layer raises.
+        return (Error, OSError)
 
     def _clean(self, error: Exception) -> str:
         settings = self.settings
         text = " ".join(str(error).split())
         return without_secrets(
-            text, settings.password, settings.privateKey, settings.privateKeyPassword, settings.token
+            text,
+            settings.password,
+            settings.privateKey,
+            settings.privateKeyPassword,
+            settings.token,
         )
 
     def _place(self) -> str:
