@@ -1,9 +1,10 @@
 """Jobs, schedules and the sensor that launches the publication."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from hex_assets.assets.names import Names
 from hex_assets.partitions import contiguous_ranges
@@ -27,31 +28,25 @@ def range_tags(first: str, last: str) -> dict[str, str]:
     return {RANGE_START: first, RANGE_END: last}
 
 
-def derive_job(names: Names, days: dg.DailyPartitionsDefinition) -> dg.UnresolvedAssetJobDefinition:
-    """Everything but the publication, for a day or a range of days."""
+def derive_job(keys: Sequence[dg.AssetKey]) -> UnresolvedAssetJobDefinition:
+    """The given assets, everything but the publication, for a day or a range of days."""
     return dg.define_asset_job(
         "derive_lineage",
-        selection=dg.AssetSelection.all() - dg.AssetSelection.assets(names.publication),
-        partitions_def=days,
+        selection=dg.AssetSelection.assets(*keys),
         description="Read Hex, the catalog and the query logs, and derive lineage.",
     )
 
 
-def publish_job(
-    names: Names, days: dg.DailyPartitionsDefinition
-) -> dg.UnresolvedAssetJobDefinition:
+def publish_job(names: Names) -> UnresolvedAssetJobDefinition:
     """The publication alone; the publish sensor launches it."""
     return dg.define_asset_job(
         "publish",
         selection=dg.AssetSelection.assets(names.publication),
-        partitions_def=days,
         description="Publish the newest truth to OpenMetadata.",
     )
 
 
-def daily_schedule(
-    settings: Settings, job: dg.UnresolvedAssetJobDefinition
-) -> dg.ScheduleDefinition:
+def daily_schedule(settings: Settings, job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
     """Yesterday, each morning."""
     at = settings.schedule
 
@@ -70,7 +65,7 @@ def daily_schedule(
 
 
 def trailing_schedule(
-    settings: Settings, job: dg.UnresolvedAssetJobDefinition
+    settings: Settings, job: UnresolvedAssetJobDefinition
 ) -> dg.ScheduleDefinition:
     """The last days again as one range run, for rows that came late."""
     at = settings.schedule
@@ -92,7 +87,7 @@ def trailing_schedule(
 
 
 def publish_sensor(
-    names: Names, job: dg.UnresolvedAssetJobDefinition, min_seconds: int = 60
+    names: Names, job: UnresolvedAssetJobDefinition, min_seconds: int = 60
 ) -> dg.SensorDefinition:
     """Launch the publication of every day whose edges are newer than its receipt.
 

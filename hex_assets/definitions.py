@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -56,7 +57,7 @@ def build_definitions(settings: Settings, key_prefix: Sequence[str] = ()) -> dg.
         statements_asset(names, days, settings),
         edges_asset(names, days, settings),
     ]
-    derive, publish = derive_job(names, days), publish_job(names, days)
+    derive, publish = derive_job([asset.key for asset in assets]), publish_job(names)
     publishing = settings.openmetadata is not None
     return dg.Definitions(
         assets=[*assets, *([publication_asset(names, days)] if publishing else [])],
@@ -70,7 +71,7 @@ def build_definitions(settings: Settings, key_prefix: Sequence[str] = ()) -> dg.
     )
 
 
-def _resources(settings: Settings) -> dict[str, object]:
+def _resources(settings: Settings) -> dict[str, Any]:
     catalog = settings.openmetadata
     return {
         "hex_api": HexResource(settings=settings.hex.model_dump(mode="json")),
