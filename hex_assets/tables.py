@@ -224,6 +224,36 @@ STATEMENTS = TableSpec(
             required("ambiguous", STRINGS, "names that fit two tables of the catalog"),
             column("evidence", pa.string(), "engine_log or parsed; null when nothing is known"),
             required("seconds", pa.float64(), "time that the analysis took"),
+            required("lineage_id", pa.string(), "equal for statements of a frame with one lineage"),
+            required(
+                "tables",
+                pa.list_(
+                    pa.struct(
+                        [
+                            ("name", pa.string()),
+                            ("table", pa.string()),
+                            ("fqn", pa.string()),
+                            ("direction", pa.string()),
+                            ("evidence", STRINGS),
+                        ]
+                    )
+                ),
+                "tables: as written, as in lineage/edges, the catalog's FQN, read or write",
+            ),
+            required(
+                "uses",
+                pa.list_(
+                    pa.struct(
+                        [
+                            ("table", pa.string()),
+                            ("column", pa.string()),
+                            ("usage", STRINGS),
+                            ("output_columns", STRINGS),
+                        ]
+                    )
+                ),
+                "columns that it needs, what for, and the output columns they flow to",
+            ),
         ]
     ),
     ("warehouse", "statement_id"),

@@ -1,0 +1,213 @@
+"""One statement's lineage in terms of the catalog: tables, columns, evidence and every gap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hex_assets.lineage.model import StatementLineage
+from hex_assets.lineage.reasons import describe
+from hex_assets.lineage.resolve import AMBIGUOUS, NOT_IN_CATALOG, Catalog, Namespace, Resolved
+
+EngineTables = tuple[tuple[str, tuple[str, ...]], ...]
+"""What an engine logged: dotted table names with columns."""
+
+# Their logs list a view's base tables beside the view (BigQuery: depending on authorised views).
+_LISTS_BASES = frozenset({"clickhouse", "bigquery", "databricks", "trino", "presto"})
+
+
+@dataclass(frozen=True)
+class TableItem:
+    """A table that a statement touches."""
+
+    name: str
+    table: str
+    fqn: str | None
+    direction: str
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class UseItem:
+    """A column that a statement needs; `table` as in `TableItem.table`."""
+
+    table: str
+    column: str
+    usage: tuple[str, ...]
+    output_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What `lineage/statements` says about one statement."""
+
+    status: str
+    reason: str | None = None
+    detail: str | None = None
+    lineage: StatementLineage = StatementLineage()
+    tables: tuple[TableItem, ...] = ()
+    uses: tuple[UseItem, ...] = ()
+    not_in_catalog: tuple[str, ...] = ()
+    ambiguous: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    def fqns(self, direction: str) -> list[str]:
+        """FQNs of the tables read or written."""
+        return [t.fqn for t in self.tables if t.direction == direction and t.fqn]
+
+    @property
+    def evidence(self) -> str | None:
+        """The better of the kinds of evidence."""
+        kinds = {kind for table in self.tables for kind in table.evidence}
+        return "engine_log" if "engine_log" in kinds else ("parsed" if kinds else None)
+
+
+def outcome(
+    lineage: StatementLineage,
+    catalog: Catalog,
+    where: Namespace,
+    inputs: EngineTables | None,
+    outputs: EngineTables | None,
+    seconds: float,
+) -> Outcome:
+    """Join what the text says with what the engine logged, and name the tables by the catalog."""
+    logged = {name: columns for name, columns in (*(inputs or ()), *(outputs or ()))}
+    items: dict[tuple[str, str], TableItem] = {}
+    problems: dict[str, dict[str, None]] = {NOT_IN_CATALOG: {}, AMBIGUOUS: {}}
+    by_name: dict[str, str] = {}
+    used: set[str] = set()
+    missed: list[str] = []
+    has_view = catalog.empty
+
+    def add(name: str, resolved: Resolved, direction: str, evidence: tuple[str, ...]) -> None:
+        if resolved.problem:
+            problems[resolved.problem][name] = None
+        items.setdefault(
+            (resolved.table, direction),
+            TableItem(name, resolved.table, resolved.fqn, direction, evidence),
+        )
+
+    parsed = [
+        (name, parts, direction)
+        for names, all_parts, direction in (
+            (lineage.sources, lineage.source_parts, "read"),
+            (lineage.targets, lineage.target_parts, "write"),
+        )
+        for name, parts in zip(
+            names, all_parts or [tuple(n.split(".")) for n in names], strict=True
+        )
+    ]
+    for name, parts, direction in parsed:
+        directional = outputs if direction == "write" and outputs else inputs
+        match = _logged_as(parts, directional or ())
+        if match:
+            used.add(match)
+            resolved = catalog.resolve(tuple(match.split(".")), where)
+            add(name, resolved, direction, ("engine_log", "parsed"))
+        else:
+            resolved = catalog.resolve(parts, where)
+            add(name, resolved, direction, ("parsed",))
+            if directional:
+                missed.append(name)
+        has_view = has_view or (resolved.row is not None and catalog.is_view(resolved.row))
+        if direction == "read":
+            by_name[name] = resolved.table
+
+    extra = [name for name, _ in (inputs or ()) if name not in used]
+    complete = bool(parsed) and not lineage.partial
+    bases = where.dialect in _LISTS_BASES
+    written = lineage.targets or outputs
+    for name in [] if complete and bases else extra:
+        # A log that mixes sources with targets shows columns of the sources only.
+        if (
+            where.dialect == "clickhouse"
+            and not logged[name]
+            and not lineage.sources
+            and not written
+        ):
+            continue
+        add(name, catalog.resolve(tuple(name.split(".")), where), "read", ("engine_log",))
+        by_name.setdefault(name, catalog.resolve(tuple(name.split(".")), where).table)
+    if not lineage.targets:
+        for name, _ in outputs or ():
+            add(name, catalog.resolve(tuple(name.split(".")), where), "write", ("engine_log",))
+
+    uses = _uses(lineage, by_name, {m: logged[m] for m in logged}, items)
+    differs = (missed if not (bases and has_view) else []) + (
+        extra if complete and not (bases and has_view) else []
+    )
+    return _judge(lineage, tuple(items.values()), uses, problems, differs, extra, seconds)
+
+
+def _logged_as(parts: tuple[str, ...], logged: Iterable[tuple[str, tuple[str, ...]]]) -> str | None:
+    """The one logged table whose name ends with these parts, whatever their case."""
+    wanted = [part.lower() for part in parts if part]
+    found = {name for name, _ in logged if name.lower().split(".")[-len(wanted) :] == wanted}
+    exact = {name for name in found if name.split(".")[-len(wanted) :] == [p for p in parts if p]}
+    found = exact or found
+    return found.pop() if len(found) == 1 else None
+
+
+def _uses(
+    lineage: StatementLineage,
+    by_name: dict[str, str],
+    logged: dict[str, tuple[str, ...]],
+    items: dict[tuple[str, str], TableItem],
+) -> tuple[UseItem, ...]:
+    outputs: dict[str, list[str]] = {}
+    for output, sources in lineage.columns:
+        for source in sources:
+            outputs.setdefault(source, []).append(output)
+    merged: dict[tuple[str, str], tuple[set[str], dict[str, None]]] = {}
+    for use in lineage.uses:
+        if use.table not in by_name:
+            continue
+        usage, flows = merged.setdefault((by_name[use.table], use.column), (set(), {}))
+        usage.update(use.usage)
+        flows.update(dict.fromkeys(outputs.get(f"{use.table}.{use.column}", ())))
+    known = {table for table, _ in merged}
+    for name, columns in logged.items():
+        table = next((t for (t, d), _ in items.items() if d == "read" and t.endswith(name)), None)
+        if table is not None and table not in known:
+            # The text does not tell which columns (a star without a schema); the engine does.
+            merged.update({(table, column): (set(), {}) for column in columns})
+    return tuple(
+        UseItem(table, column, tuple(sorted(usage)), tuple(flows))
+        for (table, column), (usage, flows) in merged.items()
+    )
+
+
+def _judge(
+    lineage: StatementLineage,
+    tables: tuple[TableItem, ...],
+    uses: tuple[UseItem, ...],
+    problems: dict[str, dict[str, None]],
+    differs: list[str],
+    extra: list[str],
+    seconds: float,
+) -> Outcome:
+    missing, ambiguous = tuple(problems[NOT_IN_CATALOG]), tuple(problems[AMBIGUOUS])
+    unresolved = bool(missing or ambiguous)
+    some = any(table.fqn for table in tables)
+    reason: str | None = None
+    if not tables:
+        nothing = not lineage.partial and (lineage.reason in (None, "no_lineage"))
+        status = "empty" if nothing else "failed"
+        reason = "no_lineage" if nothing else (lineage.reason or "syntax")
+        detail = lineage.error or describe(reason)
+    elif lineage.partial:
+        status, reason = "partial", lineage.reason or "partial"
+        detail = lineage.error or describe(reason)
+    elif unresolved:
+        status = "partial" if some else "unresolved"
+        reason = AMBIGUOUS if ambiguous else NOT_IN_CATALOG
+        detail = f"{describe(reason)}: {', '.join(ambiguous or missing)}"
+    elif differs:
+        status, reason = "resolved", "engine_differs"
+        detail = f"{describe(reason)}: {', '.join(differs)}"
+    else:
+        status = "resolved"
+        detail = f"the engine also lists {', '.join(extra)}" if extra else ""
+    return Outcome(
+        status, reason, detail or None, lineage, tables, uses, missing, ambiguous, seconds
+    )
