@@ -1,1 +1,1 @@
-"""OpenMetadata: the client, the plan and its application."""
+"""The catalog: OpenMetadata's REST API, what should be there, and the way to it."""

@@ -8,9 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-CHART_TYPES_1_9 = frozenset(
-    "Line Table Bar Area Pie Histogram Scatter Text BoxPlot Other".split()
-)
+CHART_TYPES_1_9 = frozenset("Line Table Bar Area Pie Histogram Scatter Text BoxPlot Other".split())
 CHART_TYPES_1_9_13 = frozenset("Gauge Map Graph Heatmap Timeline".split())
 
 DATA_MODEL_TYPE = "MetabaseDataModel"

@@ -168,7 +168,9 @@ class OpenMetadataClient:
             try:
                 entities, after = page["data"], (page.get("paging") or {}).get("after")
             except (KeyError, TypeError, AttributeError):
-                raise NotOpenMetadata(f"GET {path}: the answer is no listing; check hostPort") from None
+                raise NotOpenMetadata(
+                    f"GET {path}: the answer is no listing; check hostPort"
+                ) from None
             yield from entities
             if not after:
                 return
