@@ -20,7 +20,18 @@ from hex_assets.report.page import render_page
 from hex_assets_tests.report.browser import chromium
 from hex_assets_tests.report.frames import NOW, large_frames
 
-SEARCHES = ("orders", "amount", "customer_id", "rev", "a", "team 42", "shop.fact", "e", "dim", "zzz")
+SEARCHES = (
+    "orders",
+    "amount",
+    "customer_id",
+    "rev",
+    "a",
+    "team 42",
+    "shop.fact",
+    "e",
+    "dim",
+    "zzz",
+)
 SEARCH = """
 const box = document.getElementById("search"), done = arguments[1], word = arguments[0];
 box.focus(); const start = performance.now();
@@ -59,8 +70,10 @@ def main() -> None:
         # performance.now() counts from the start of the navigation.
         print(f"opens in {statistics.median(opens):.0f} ms (median of 5), worst {max(opens):.0f}")
         times = [browser.execute_async_script(SEARCH, word) for word in SEARCHES * 2]
-        print(f"answers in {statistics.median(times):.1f} ms (median of {len(times)} searches), "
-              f"worst {max(times):.1f} ms")
+        print(
+            f"answers in {statistics.median(times):.1f} ms (median of {len(times)} searches), "
+            f"worst {max(times):.1f} ms"
+        )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,11 @@ from hex_assets.tables import CATALOG_TABLES, EDGES, PROJECTS, STATEMENTS
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=timezone.utc)
 NASTY = 'Ünï "quoted" 🫖 </script><img src=x onerror=alert(1)>'
-ORDERS, CUSTOMERS, UNREAD = "wh.shop.public.orders", "wh.shop.public.customers", "wh.shop.public.attic"
+ORDERS, CUSTOMERS, UNREAD = (
+    "wh.shop.public.orders",
+    "wh.shop.public.customers",
+    "wh.shop.public.attic",
+)
 
 
 def project(key: str, **changes: Any) -> dict[str, Any]:
@@ -98,7 +102,10 @@ def large_frames(projects: int, edges: int) -> dict[str, Any]:
     rows = []
     while len(rows) < edges:
         key, name = f"p{pick.randrange(projects)}", pick.choice(names[: pick.choice([40, 2400])])
-        base = {"cell_id": f"{key}-{pick.randrange(9)}", "users": [f"u{pick.randrange(400)}@x.test"]}
+        base = {
+            "cell_id": f"{key}-{pick.randrange(9)}",
+            "users": [f"u{pick.randrange(400)}@x.test"],
+        }
         rows.append(edge(key, name, query_count=pick.randrange(1, 400), **base))
         for column in pick.sample(columns, 4):
             rows.append(edge(key, name, column, usage=[pick.choice(["output", "filter"])], **base))
