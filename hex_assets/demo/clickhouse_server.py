@@ -58,7 +58,8 @@ SELECT * REPLACE (
     event_time_microseconds - {_DAYS} AS event_time_microseconds,
     query_start_time - {_DAYS} AS query_start_time,
     query_start_time_microseconds - {_DAYS} AS query_start_time_microseconds)
-FROM system.query_log"""
+FROM system.query_log
+WHERE NOT startsWith(query, 'USE `') AND NOT startsWith(query, 'SET log_comment = ')"""
 
 STATUS_OF_CODE = {"497": 403, "516": 403, "60": 404, "62": 400}
 
@@ -72,7 +73,9 @@ class Engine:
         data_dir.mkdir(parents=True, exist_ok=True)
         config = data_dir / "config.xml"
         config.write_text(CONFIG)
-        self._connection = chdb.connect(f"file:{data_dir / 'db'}?config-file={config}")
+        self._connection: Any = chdb.connect(  # type: ignore[no-untyped-call]
+            f"file:{data_dir / 'db'}?config-file={config}"
+        )
         self._lock = threading.Lock()
         for sql in (
             "CREATE DATABASE IF NOT EXISTS demo",

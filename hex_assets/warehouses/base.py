@@ -115,14 +115,25 @@ class WindowExpired(LogSourceError):
 class LogSource(Protocol):
     """One warehouse's query log."""
 
-    name: str
-    """The warehouse's name in the settings."""
-    dialect: str
-    """sqlglot's name of its SQL dialect."""
-    lag: timedelta
-    """Age from which on the log is complete."""
-    retention: timedelta | None
-    """How long the log keeps a row; None: unknown or for ever."""
+    @property
+    def name(self) -> str:
+        """The warehouse's name in the settings."""
+        ...
+
+    @property
+    def dialect(self) -> str:
+        """Name of its SQL dialect in sqlglot."""
+        ...
+
+    @property
+    def lag(self) -> timedelta:
+        """Age from which on the log is complete."""
+        ...
+
+    @property
+    def retention(self) -> timedelta | None:
+        """How long the log keeps a row; None: unknown or for ever."""
+        ...
 
     def read(self, window: Window, resume: Position | None = None) -> Iterator[pa.RecordBatch]:
         """Stream a window's rows as `LOG_SCHEMA`, ordered by (ended_at, query_id) if resumable.

@@ -1,8 +1,9 @@
 """ClickHouse: `system.query_log` through clickhouse-connect.
 
 Facts (ClickHouse 26.9): a statement is logged when it ends, so `event_time` is its completion.
-Texts are cut at `log_queries_cut_to_length` bytes. `tables` lists what a statement reads and
-writes, a view together with its base tables; `columns` lists what it reads only.
+Texts are cut to `log_queries_cut_to_length` bytes; newer servers cut a little earlier and add
+`... (truncated 20048 characters)`. `tables` lists what a statement reads and writes, a view
+together with its base tables; `columns` lists what it reads only.
 """
 
 from __future__ import annotations
@@ -52,6 +53,10 @@ NO_CLUSTER = 701
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 MARKED = "position(query, concat({m1:String}, {m2:String})) > 0"
+CUT = (
+    "(length(query) >= {cut:UInt64} OR (endsWith(query, ' characters)')"
+    " AND match(right(query, 60), '\\.\\.\\. \\(truncated [0-9]+ characters\\)$')))"
+)
 IN_WINDOW = (
     # event_date is in the server's time zone: a day more on both sides.
     "event_date BETWEEN toDate({start:DateTime64(6, 'UTC')}) - 1"
@@ -178,7 +183,7 @@ class ClickHouseLog:
                            AND {MARKED}),
                    countIf(type = 'QueryFinish' AND empty(query)),
                    countIf(type = 'QueryFinish' AND user = {{user:String}} AND notEmpty(query)
-                           AND length(query) < {{cut:UInt64}} AND NOT {MARKED})
+                           AND NOT {CUT} AND NOT {MARKED})
             FROM {self._table} WHERE {IN_WINDOW}"""
         user = self.settings.hexUser
         with self._client("read") as client:
@@ -219,7 +224,7 @@ class ClickHouseLog:
         now = datetime.now(timezone.utc)
         parameters = {**_span(Window(now - timedelta(days=1), now)), "cut": _text_limit(client)}
         statement = f"""
-            SELECT countIf({MARKED}), countIf(length(query) >= {{cut:UInt64}})
+            SELECT countIf({MARKED}), countIf({CUT})
             FROM {self._table} WHERE {IN_WINDOW} AND type = 'QueryFinish'"""
         hex_count, cut_count = client.query(statement, parameters).result_rows[0]
         yield Finding(
@@ -242,11 +247,10 @@ class ClickHouseLog:
                    current_database AS default_schema,
                    toString(normalized_query_hash) AS engine_hash,
                    {INPUTS} AS engine_inputs,
-                   (length(query) >= {{cut:UInt64}})::Bool AS truncated
+                   {CUT}::Bool AS truncated
             FROM {self._table}
             WHERE {IN_WINDOW} AND type = 'QueryFinish'
-              AND ({MARKED} OR (length(query) >= {{cut:UInt64}}
-                                AND ({{any_user:UInt8}} OR user = {{user:String}})))
+              AND ({MARKED} OR ({CUT} AND ({{any_user:UInt8}} OR user = {{user:String}})))
               AND (event_time_microseconds > {{after:DateTime64(6, 'UTC')}}
                    OR (event_time_microseconds = {{after:DateTime64(6, 'UTC')}}
                        AND query_id > {{after_id:String}}))
