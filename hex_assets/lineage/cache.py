@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
-from typing import Protocol
+from typing import Any, Protocol
 
 from hex_assets.lineage.model import ColumnUse, SchemaProvider, StatementLineage
 
@@ -47,7 +47,7 @@ def load(store: CacheStore, fingerprint: str, schema: SchemaProvider) -> Stateme
     for parts, digest in value["asked"]:
         if _digest(schema.columns_of(tuple(parts))) != digest:
             return None
-    lineage = {
+    lineage: dict[str, Any] = {
         name: _tuples(item) if isinstance(item, list) else item
         for name, item in value["lineage"].items()
         if name != "uses"

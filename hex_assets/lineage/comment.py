@@ -1,9 +1,9 @@
 """Hex's query comment: who sent a statement, from which project and cell.
 
-Hex appends `-- Hex query metadata: {json}` as the last line of a SQL cell's query (facts: learn.hex.tech
-"SQL cells, Query metadata"; the shape is that of DataHub's fixture). Its grammar is not documented, logs
-fold, cut and extend texts, and people paste whole queries into literals and comments. So the label is
-searched from the end, must begin a comment, and only what is certain is read.
+Hex appends `-- Hex query metadata: {json}` as the last line of a SQL cell's query (learn.hex.tech,
+"SQL cells", Query metadata; the shape is that of DataHub's fixture). Its grammar is not documented,
+logs fold, cut and extend texts, and people paste whole queries into literals and comments. So the
+label is searched from the end, must begin a comment, and only what is certain is read.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ _URL_UUID = re.compile(rf"/(?:hex|app)/(?:[^/?#]*-)?({_UUID})(?![0-9a-fA-F])")
 _URL_SEGMENT = re.compile(r"/(?:hex|app)/([^/?#\s]+)(?=[/?#])|/(?:hex|app)/([^/?#\s]+)\Z")
 _URL_CELL = re.compile(r"[?&]selectedCellId=([^&#\s]+)")
 _WHOLE_UUID = re.compile(rf"{_UUID}\Z")
-# Words of SQL after an earlier `--` on the only line: the log folded the lines, the comment is ours.
+# SQL after an earlier `--` on the only line: the log folded the lines, the comment is ours.
 _FOLDED_SQL = re.compile(r"\b(?:from|join|into|update|select)\s+[\w\"`\[(*]", re.IGNORECASE)
 _DECODER = json.JSONDecoder(strict=False)
 
@@ -171,7 +171,7 @@ def _salvage(text: str, start: int) -> _Tag:
 
 
 def _only_begun(rest: str) -> bool:
-    """A value that the end of the text may have cut: blank, a word's or a number's begin, a list."""
+    """A value that the end of the text may have cut: a word, a number, a list."""
     return bool(re.fullmatch(r"\s*(?:[-+.\w]*|\[.*|\{.*)", rest, re.DOTALL)) and not re.search(
         r"[\]}]\s*\Z", rest
     )

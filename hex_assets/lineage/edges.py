@@ -15,7 +15,7 @@ import pyarrow.dataset as ds
 from hex_assets.lineage import frames
 from hex_assets.lineage.cache import CacheStore
 from hex_assets.lineage.comment import LABEL
-from hex_assets.lineage.log import annotate, complete
+from hex_assets.lineage.log import annotate_with_sql, complete
 from hex_assets.lineage.resolve import Catalog
 from hex_assets.lineage.statements import Defaults, Services, derive_statements
 from hex_assets.tables import EDGES
@@ -52,8 +52,10 @@ def derive_edges(
         FileNotFoundError: the path does not exist.
     """
     log = complete(_hex_rows(queries), dialect=dialect, warehouse=warehouse)
-    log = annotate(log)
-    statements = derive_statements(log, catalog, services=services, defaults=defaults, cache=cache)
+    log, sql = annotate_with_sql(log)
+    statements = derive_statements(
+        log, catalog, services=services, defaults=defaults, cache=cache, sql=sql
+    )
     return edges_of(log, statements)
 
 
@@ -89,8 +91,10 @@ def edges_of(log: pa.Table, statements: pa.Table) -> pa.Table:
         {"warehouse": statements["warehouse"], "statement_id": statements["statement_id"]}
     ).append_column("lineage", pa.array(numbers))
     log = log.select(
-        ["warehouse", "statement_id", "project_id", "cell_id", "ended_at", "query_id"]
-        + ["user_email", "context"]
+        [
+            *("warehouse", "statement_id", "project_id", "cell_id", "ended_at", "query_id"),
+            *("user_email", "context"),
+        ]
     ).join(row, ["warehouse", "statement_id"], join_type="inner")
     runs = _runs(log)
     items = _items(statements.take(pa.array(frames.first_rows(numbers, len(lineages)))))
@@ -142,9 +146,8 @@ def _runs(log: pa.Table) -> pa.Table:
 def _items(lineages: pa.Table) -> pa.Table:
     """A row for each table and column of each lineage, in the lineages' order."""
     rows: list[dict[str, Any]] = []
-    names = ("tables", "uses", "status")
     for number, (tables, uses, status) in enumerate(
-        zip(*(lineages[name].to_pylist() for name in names), strict=True)
+        zip(*(lineages[n].to_pylist() for n in ("tables", "uses", "status")), strict=True)
     ):
         partial = status == "partial"
         read = {}

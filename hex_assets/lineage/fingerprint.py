@@ -10,7 +10,7 @@ from sqlglot.dialects.dialect import Dialect
 
 
 def statement_id(sql: str, dialect: str, catalog: str | None, schema: str | None) -> str:
-    """Identity of a text without Hex's comment in its dialect and default namespace: 32 hex digits."""
+    """Identity of a text without Hex's comment in its dialect and namespace: 32 hex digits."""
     return _digest(sql.strip().rstrip("; \t\r\n"), dialect, catalog, schema)
 
 
@@ -24,25 +24,26 @@ def _digest(*parts: str | None) -> str:
     return hashlib.sha256(joined.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-# A literal may carry lineage: it names a table, a file, a column, or is SQL itself. Such a text, and
-# one whose literals this module cannot delimit, keeps all of them.
-_LITERALS_MATTER = re.compile(
-    r"""\b(?:identifier|table|remote\w*|merge|cluster\w*|s3\w*|gcs|azure\w*|hdfs|file|url|input
-      |postgresql|mysql|mongodb|redis|sqlite|jdbc|odbc|iceberg\w*|delta\w*|hudi\w*|dictget\w*|joinget\w*
-      |read_\w+|\w+_scan|query|query_table|external_query|openquery|openrowset|opendatasource|dblink
-      |json_table|openjson|xmltable|sp_executesql|to_query|ml\.\w+)\s*\(
-    |\b(?:from|join|into|using|apply|call|exec|execute|copy|unload|export|put|use|set|pivot|unpivot
-      |_table_suffix|regclass|location|match_recognize)\b\s*(?:[\w."`$@]+\s*\(|'|")?(?<=[('"])
-    |\b(?:pivot|unpivot|_table_suffix|regclass|unload|copy|execute|exec|call|use|export|declare)\b
-    |\$\w*\$|\{\{|\{%|/\*[!+]|/\*[^*]*/\*|@""",
-    re.IGNORECASE | re.VERBOSE,
+# A literal may carry lineage: it names a table, a file or a column, or is SQL itself. A text with one
+# of these words, and one whose literals this module cannot delimit, keeps all of its literals.
+_WORDS = re.compile(r"[a-z_]\w*")
+_LITERALS_MATTER = frozenset(
+    """identifier table remote remotesecure merge cluster clusterallreplicas s3 s3cluster gcs
+    azureblobstorage hdfs file url urlcluster input postgresql mysql mongodb redis sqlite jdbc odbc
+    iceberg deltalake hudi dictget dictgetordefault joinget query query_table external_query openquery
+    openrowset opendatasource dblink json_table openjson xmltable pivot unpivot _table_suffix regclass
+    unload copy execute exec call use export declare read_csv read_csv_auto read_parquet read_json
+    read_json_auto read_files parquet_scan csv_scan sqlite_scan postgres_scan mysql_scan delta_scan
+    iceberg_scan match_recognize""".split()
 )
+_TABLE_FUNCTION = re.compile(r"\b(?:from|join|apply)\s+[\w.]+\s*\(")
+_UNDELIMITED = re.compile(r"\$\w*\$|\{\{|\{%|/\*[!+]|/\*[^*]*/\*|@")
 _RAW_STRING = re.compile(r"\b(?:[rR][bB]?|[bB][rR]|[eE])['\"]")
 _BEGINS = re.compile(r"[\s(]*(?:select|with|insert|create|merge|update|delete)\b", re.IGNORECASE)
 
 
 def normalise(sql: str, dialect: str) -> str:
-    """A text with `?` for literals that cannot matter to lineage, one blank for comments and breaks.
+    """A text with `?` for literals that cannot matter to lineage, a blank for comments and breaks.
 
     Ordinals (`GROUP BY 1`), subscripts, JSON paths, aliases in quotes and arguments of table
     functions stay as they are: only a literal behind an operator, behind a word such as LIKE, in
@@ -50,7 +51,14 @@ def normalise(sql: str, dialect: str) -> str:
     """
     rules = _rules(dialect)
     sql = sql.strip().rstrip("; \t\r\n")
-    if not _BEGINS.match(sql) or _LITERALS_MATTER.search(sql) or _RAW_STRING.search(sql):
+    lower = sql.lower()
+    if (
+        not _BEGINS.match(sql)
+        or not _LITERALS_MATTER.isdisjoint(_WORDS.findall(lower))
+        or _TABLE_FUNCTION.search(lower)
+        or _UNDELIMITED.search(sql)
+        or _RAW_STRING.search(sql)
+    ):
         return sql
     if not rules.backslash and "\\" in sql:
         return sql

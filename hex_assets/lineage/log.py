@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,11 +32,16 @@ def annotate(log: pa.Table | pa.RecordBatch) -> pa.Table:
     Returns:
         The same rows in the same order with the tag columns of `tables.QUERY_LOG`.
     """
-    table = pa.table(log) if isinstance(log, pa.RecordBatch) else log
+    return annotate_with_sql(log)[0]
+
+
+def annotate_with_sql(log: pa.Table | pa.RecordBatch) -> tuple[pa.Table, pa.Array]:
+    """`annotate`, and each row's SQL without the comment, so that a text is read only once."""
+    table = pa.Table.from_batches([log]) if isinstance(log, pa.RecordBatch) else log
     rows = table.num_rows
     comments: list[HexComment] = []
     identities: list[str] = []
-    nothing = [None] * rows
+    nothing: list[Any] = [None] * rows
     truncated = _values(table, "truncated") or [False] * rows
     for text, dialect, catalog, schema, cut in zip(
         table["text"].to_pylist(),
@@ -60,10 +66,10 @@ def annotate(log: pa.Table | pa.RecordBatch) -> pa.Table:
             table = table.set_column(table.column_names.index(name), field, values)
         else:
             table = table.append_column(field, values)
-    return table
+    return table, pa.array([comment.sql for comment in comments], pa.string())
 
 
-def _values(table: pa.Table, name: str) -> list[object] | None:
+def _values(table: pa.Table, name: str) -> list[Any] | None:
     return table[name].to_pylist() if name in table.column_names else None
 
 

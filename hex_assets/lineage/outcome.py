@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hex_assets.lineage.model import StatementLineage
 from hex_assets.lineage.reasons import describe
@@ -44,7 +44,7 @@ class Outcome:
     status: str
     reason: str | None = None
     detail: str | None = None
-    lineage: StatementLineage = StatementLineage()
+    lineage: StatementLineage = field(default_factory=StatementLineage)
     tables: tuple[TableItem, ...] = ()
     uses: tuple[UseItem, ...] = ()
     not_in_catalog: tuple[str, ...] = ()

@@ -98,6 +98,7 @@ def derive_statements(
     services: Services = None,
     defaults: Defaults | None = None,
     cache: CacheStore | None = None,
+    sql: pa.Array | None = None,
 ) -> pa.Table:
     """One row for each distinct statement of a log, as `tables.STATEMENTS`.
 
@@ -107,6 +108,7 @@ def derive_statements(
         services: database services to resolve in, for all warehouses or by warehouse.
         defaults: namespace of unqualified names where the log tells none, by warehouse.
         cache: results of other days; what is new is added.
+        sql: each row's text without the comment, where the caller has it already.
     """
     if "comment" not in log.column_names or log["comment"].null_count:
         log = annotate(log)
@@ -121,22 +123,15 @@ def derive_statements(
     latest = frames.last_rows(groups, count, np.argsort(ended, kind="stable"))
     telling = frames.last_rows(groups, count, np.lexsort((ended, ~failed, tagged)))
     sample = log.take(pa.array(telling))
-    choice = _analyse(sample, analyst, defaults or {}, services)
+    texts = _without_comment(sample) if sql is None else sql.take(pa.array(telling)).to_pylist()
+    choice = _analyse(sample, texts, analyst, defaults or {}, services)
 
     results = _results(analyst).take(pa.array(choice))
     columns: dict[str, Any] = {
         name: sample[name]
         for name in ("warehouse", "statement_id", "dialect", "default_catalog", "default_schema")
     }
-    columns["text"] = pa.array(
-        [
-            parse_comment(text, dialect).sql
-            for text, dialect in zip(
-                sample["text"].to_pylist(), sample["dialect"].to_pylist(), strict=True
-            )
-        ],
-        pa.string(),
-    )
+    columns["text"] = pa.array(texts, pa.string())
     columns["query_count"] = pa.array(np.bincount(groups, minlength=count))
     columns["sample_query_id"] = log["query_id"].take(pa.array(latest))
     columns["project_ids"] = frames.lists(groups, log["project_id"], count)
@@ -146,14 +141,24 @@ def derive_statements(
     ).cast(STATEMENTS.schema)
 
 
+def _without_comment(sample: pa.Table) -> list[str]:
+    return [
+        parse_comment(text, dialect).sql
+        for text, dialect in zip(
+            sample["text"].to_pylist(), sample["dialect"].to_pylist(), strict=True
+        )
+    ]
+
+
 def _analyse(
-    sample: pa.Table, analyst: _Analyst, defaults: Defaults, services: Services
+    sample: pa.Table, texts: list[str], analyst: _Analyst, defaults: Defaults, services: Services
 ) -> list[int]:
     choice = []
-    names = ("warehouse", "dialect", "text", "comment", "project_id", "status")
-    names += ("default_catalog", "default_schema", "engine_inputs", "engine_outputs")
-    for row in zip(*(sample[name].to_pylist() for name in names), strict=True):
-        warehouse, dialect, text, comment, project, status, database, schema, *engine = row
+    names = ["warehouse", "dialect", "comment", "project_id", "status"]
+    names += ["default_catalog", "default_schema", "engine_inputs", "engine_outputs"]
+    columns = (sample[name].to_pylist() for name in names)
+    for sql, row in zip(texts, zip(*columns, strict=True), strict=True):
+        warehouse, dialect, comment, project, status, database, schema, *engine = row
         if project is None:
             code = "malformed" if comment == FOUND else comment
             choice.append(analyst.judged("unresolved", f"comment_{code}"))
@@ -164,7 +169,6 @@ def _analyse(
             where = Namespace(
                 dialect, database or own[0], schema or own[1], services_of(services, warehouse)
             )
-            sql = parse_comment(text, dialect).sql
             choice.append(analyst.analysed(sql, where, _engine(engine[0]), _engine(engine[1])))
     return choice
 

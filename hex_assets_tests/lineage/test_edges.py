@@ -1,0 +1,189 @@
+"""From log rows to the ledger and the edges."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from benchmarks.day_log import day, differences
+from hex_assets.lineage import annotate, derive_edges, derive_statements, edges_of, merge_edges
+from hex_assets.tables import EDGES, QUERY_LOG, STATEMENTS
+from hex_assets_tests.lineage.test_resolve import catalog_of
+
+AT = datetime(2026, 11, 1, tzinfo=timezone.utc)
+
+
+def row(number: int, sql: str, project: str = "p1", **more: Any) -> dict[str, Any]:
+    tag = {"project_id": project, "user_email": f"u{number}@x.y", "context": "APP_VIEW"}
+    return {
+        "warehouse": "wh",
+        "dialect": "clickhouse",
+        "query_id": f"q{number}",
+        "text": f"{sql}\n-- Hex query metadata: {json.dumps(tag)}",
+        "ended_at": AT + timedelta(minutes=number),
+        "status": "success",
+        "truncated": False,
+        "default_schema": "shop",
+        **more,
+    }
+
+
+def log_of(*rows: dict[str, Any]) -> pa.Table:
+    return annotate(pa.Table.from_pylist(list(rows), schema=QUERY_LOG.schema))
+
+
+def tables_of(edges: pa.Table) -> dict[tuple[str, str, str], int]:
+    return {
+        (edge["project_id"], edge["table"], edge["direction"]): edge["query_count"]
+        for edge in edges.to_pylist()
+        if edge["column"] is None
+    }
+
+
+def test_a_generated_day_equals_its_truth() -> None:
+    log, truth = day(2_000, 100)
+    assert len(truth) > 100
+    assert differences(derive_edges(log, dialect="clickhouse"), truth) == []
+
+
+def test_edges_count_executions_and_keep_the_latest() -> None:
+    log = log_of(
+        row(1, "SELECT o.a FROM orders o WHERE o.k = 1"),
+        row(9, "SELECT o.a FROM orders o WHERE o.k = 2"),
+        row(5, "SELECT o.a FROM orders o WHERE o.k = 1"),
+    )
+    statements = derive_statements(log)
+    assert statements.schema.equals(STATEMENTS.schema)
+    assert sorted(statements["query_count"].to_pylist()) == [1, 2]
+    edges = edges_of(log, statements)
+    assert edges.schema.equals(EDGES.schema)
+    by_column = {edge["column"]: edge for edge in edges.to_pylist()}
+    assert by_column.keys() == {None, "a", "k"}
+    assert by_column["a"]["usage"] == ["output"] and by_column["a"]["output_columns"] == ["a"]
+    assert by_column["k"]["usage"] == ["filter"] and by_column["k"]["output_columns"] == []
+    table = by_column[None]
+    assert (table["table"], table["query_count"], table["sample_query_id"]) == (
+        "shop.orders",
+        3,
+        "q9",
+    )
+    assert table["first_seen_at"] == AT + timedelta(minutes=1)
+    assert table["users"] == ["u1@x.y", "u5@x.y", "u9@x.y"]
+    assert len(table["statement_ids"]) == 2
+
+
+def test_every_gap_is_in_the_ledger_with_its_reason() -> None:
+    cut = row(1, "SELECT a FROM t")
+    cut["text"] = cut["text"][:40]
+    log = log_of(
+        cut,
+        row(2, "SELECT 2", text="SELECT '-- Hex query metadata: {}' AS x"),
+        row(3, "SELECT 3", text="SELECT 3 FROM t", truncated=True),
+        row(4, "SELECT 4", text="SELECT 4\n-- Hex query metadata: {}"),
+        row(5, "SELECT c FROM broken", status="failed"),
+        row(6, "SHOW TABLES"),
+        row(7, "SELECT a FROM missing"),
+    )
+    statements = derive_statements(log, catalog_of("default.shop.orders"))
+    reasons = dict(
+        zip(
+            statements["sample_query_id"].to_pylist(), statements["reason"].to_pylist(), strict=True
+        )
+    )
+    assert reasons == {
+        "q1": "comment_cut",
+        "q2": "comment_absent",
+        "q3": "comment_cut",
+        "q4": "comment_malformed",
+        "q5": "query_failed",
+        "q6": "no_lineage",
+        "q7": "not_in_catalog",
+    }
+    assert None not in statements["detail"].to_pylist()
+    assert tables_of(edges_of(log, statements)) == {("p1", "shop.missing", "read"): 1}
+
+
+def test_the_engines_log_gives_names_and_the_text_direction_and_directness() -> None:
+    logged = [{"table": name, "columns": []} for name in ("mart.agg", "raw.v", "raw.base")]
+    log = log_of(row(1, "INSERT INTO agg SELECT a FROM v", engine_inputs=logged))
+    edges = edges_of(log, derive_statements(log))
+    assert tables_of(edges) == {("p1", "mart.agg", "write"): 1, ("p1", "raw.v", "read"): 1}
+    assert edges["evidence"].to_pylist()[0] == ["engine_log", "parsed"]
+
+
+def test_where_engine_and_text_differ_the_ledger_says_so() -> None:
+    logged = [{"table": "DB.S.OTHER", "columns": []}]
+    log = log_of(
+        row(
+            1,
+            "SELECT a FROM orders",
+            dialect="snowflake",
+            default_catalog="DB",
+            engine_inputs=logged,
+        )
+    )
+    statement = derive_statements(log).to_pylist()[0]
+    assert statement["reason"] == "engine_differs"
+    assert "DB.S.OTHER" in statement["detail"]
+
+
+def test_a_cached_result_is_used_until_its_tables_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = log_of(row(1, "SELECT * FROM orders"))
+    cache: dict[str, str] = {}
+    catalog = catalog_of("default.shop.orders")
+    first = derive_statements(log, catalog, cache=cache)
+    assert len(cache) == 1
+    calls = []
+
+    def counted(sql: str, *rest: Any) -> Any:
+        calls.append(sql)
+        return real(sql, *rest)
+
+    from hex_assets.lineage import sql as engine
+
+    real = engine.extract
+    monkeypatch.setattr(engine, "extract", counted)
+    again = derive_statements(log, catalog, cache=cache)
+    assert calls == []
+    drop = ["seconds"]
+    assert again.drop_columns(drop).equals(first.drop_columns(drop))
+    changed = catalog_of("default.shop.orders").to_pylist()
+    changed[0]["columns"] = [{"name": "new"}]
+    derive_statements(log, pa.Table.from_pylist(changed, schema=catalog.schema), cache=cache)
+    assert len(calls) == 1
+
+
+def test_merging_days_equals_deriving_them_together() -> None:
+    log, _ = day(1_000, 20)
+    halves = [
+        derive_edges(log.slice(0, 500), dialect="clickhouse"),
+        derive_edges(log.slice(500), dialect="clickhouse"),
+    ]
+    keys = [(name, "ascending") for name in EDGES.key]
+    merged = merge_edges(halves).sort_by(keys)
+    assert merged.drop_columns(["statement_ids"]).equals(
+        derive_edges(log, dialect="clickhouse").sort_by(keys).drop_columns(["statement_ids"])
+    )
+    assert merge_edges([]).schema.equals(EDGES.schema)
+
+
+def test_frames_files_and_tables_give_the_same_edges(tmp_path: Path) -> None:
+    table = pa.table({"text": [row(1, "SELECT a FROM s.t")["text"], "SELECT 1"]})
+    pq.write_table(table, tmp_path / "log.parquet")
+    expected = {("p1", "s.t", "read"): 1}
+    for queries in (table, table.to_pandas(), tmp_path, str(tmp_path / "log.parquet")):
+        assert tables_of(derive_edges(queries, dialect="trino")) == expected
+
+
+def test_a_missing_column_is_named() -> None:
+    with pytest.raises(ValueError, match="`text`"):
+        derive_edges(pd.DataFrame({"sql": ["SELECT 1"]}), dialect="trino")
+    with pytest.raises(ValueError, match="`dialect`"):
+        derive_edges(pd.DataFrame({"text": ["SELECT 1"]}))
