@@ -26,16 +26,14 @@ def projects_table(client: HexClient, observed_at: datetime) -> pa.Table:
     )
 
 
-def cells_table(client: HexClient, project: Project, observed_at: datetime) -> pa.Table:
+def cells_table(client: HexClient, project_id: str, observed_at: datetime) -> pa.Table:
     """The draft cells of one project as `CELLS`.
 
     Raises:
         HexError: the listing is not complete.
     """
-    cells = client.list_cells(project.id)
-    return CELLS.from_rows(
-        cell_rows(cells, client.host, client.me().org.id, project.last_edited_at, observed_at)
-    )
+    cells = client.list_cells(project_id)
+    return CELLS.from_rows(cell_rows(cells, client.host, client.me().org.id, observed_at))
 
 
 def project_rows(
@@ -81,25 +79,25 @@ def cell_rows(
     cells: Iterable[Cell],
     host: str,
     org_id: str,
-    project_last_edited_at: datetime | None,
     observed_at: datetime,
 ) -> Iterator[dict[str, Any]]:
-    """Draft cells in the shape of `CELLS`."""
-    for cell in cells:
+    """Draft cells of one project, in order, in the shape of `CELLS`.
+
+    `component_id` stays null: the listing does not tell it, only the export does.
+    """
+    for position, cell in enumerate(cells):
         contents = cell.contents
         holder = contents.sql_cell or contents.code_cell or contents.markdown_cell
         yield {
             "project_id": cell.project_id,
-            "cell_id": cell.id,
-            "static_id": cell.static_id,
+            "cell_id": cell.static_id,
             "cell_type": cell.cell_type,
             "label": cell.label,
-            "data_connection_id": cell.data_connection_id,
+            "connection_id": cell.data_connection_id,
             "source": holder and holder.source,
             "output_dataframe": contents.sql_cell and contents.sql_cell.output_dataframe,
-            "version": "draft",
             "url": cell_url(host, org_id, cell.project_id, cell.static_id),
-            "project_last_edited_at": project_last_edited_at,
+            "position": position,
             "observed_at": observed_at,
         }
 

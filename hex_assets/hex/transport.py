@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -70,7 +70,7 @@ class HexRetry(Retry):
 
     def new(self, **changes: Any) -> HexRetry:
         """A copy with changes."""
-        return cast(HexRetry, super().new(window_seconds=self.window_seconds, **changes))
+        return super().new(window_seconds=self.window_seconds, **changes)
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
         """Seconds to wait; None if the header is absent or unreadable."""
