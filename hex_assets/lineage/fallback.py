@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.tokens import JINJA_NAME
 
 _NAME = frozenset({TokenType.VAR, TokenType.IDENTIFIER, TokenType.DATABASE, TokenType.SCHEMA})
 _NOT_NAMES = frozenset(
-    "select with values unnest lateral table only where on set using group order limit case when "
+    "outfile dumpfile select with values unnest lateral table only where on set using group order limit case when "
     "join left right inner outer full cross natural union all from into as and or not".split()
 )
 _FROM_FUNCTIONS = frozenset({"extract", "trim", "substring", "position", "overlay"})

@@ -128,7 +128,8 @@ class FromReader(ExpressionReader):
         if isinstance(inner, exp.Table):
             self.table(inner, scope, env)
             return
-        if isinstance(inner, exp.Func) or node.args.get("rows_from"):
+        dynamic = isinstance(inner, exp.DynamicIdentifier)
+        if (isinstance(inner, exp.Func) and not dynamic) or node.args.get("rows_from"):
             self.function(node, inner, scope, env)
             return
         name = named(node, self.dialect)

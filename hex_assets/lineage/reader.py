@@ -181,6 +181,8 @@ class ExpressionReader:
             relation = self.starred(qualifier, scope)
             return relation.row() if relation is not None else NOTHING
         name = node.name
+        if not name:  # a file's $1
+            return NOTHING
         table = node.args.get("table")
         if table is None:
             answer = scope.unqualified(name, prefer_alias=prefer_alias, aliases=aliases)

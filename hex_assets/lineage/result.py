@@ -134,8 +134,10 @@ class Text:
 
     def drop(self, tree: exp.Drop) -> None:
         """A table that the text made and dropped was never there for others."""
-        table = tree.this
-        if isinstance(table, exp.Table):
+        tables = tree.args.get("tables") or [tree.this]
+        for table in tables:
+            if not isinstance(table, exp.Table):
+                continue
             key = self.key(named(table, self.dialect).parts)
             if key in self._inside:
                 self._targets.pop(key, None)

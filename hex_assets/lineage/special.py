@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.tokenizer_core import Token, TokenType
 
-from sqlglot.tokens import Token, TokenType
-
+from hex_assets.lineage.fallback import Names
 from hex_assets.lineage.result import Text
 
 NO_LINEAGE = frozenset(
@@ -22,45 +22,95 @@ ReadStatement = Callable[..., None]
 ReadText = Callable[[str, Text], None]
 
 
+_BLOCKS = frozenset("BEGIN IF WHILE LOOP ELSE ELSEIF ELSIF FOR REPEAT DO CREATE DECLARE THEN".split())
+_BODY = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "TRUNCATE"})
+
+
+def without_block(chunk: list[Token]) -> list[Token]:
+    """The statement within the head of a procedure, a block or a branch; else the chunk itself."""
+    first = chunk[0].text.upper()
+    if first not in _BLOCKS:
+        return chunk
+    start = 1
+    if first in ("CREATE", "DECLARE"):
+        head = [token.text.upper() for token in chunk[:5]]
+        if first == "CREATE" and "PROCEDURE" not in head and "PROC" not in head:
+            return chunk
+        begins = [n for n, token in enumerate(chunk) if token.text.upper() == "BEGIN"]
+        if not begins and first == "DECLARE":
+            return chunk
+        start = begins[0] if begins else 1
+    depth = 0
+    for position in range(start, len(chunk)):
+        token = chunk[position]
+        depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
+        if depth == 0 and token.text.upper() in _BODY:
+            return chunk[position:]
+    return chunk
+
+
 def special(
     sql: str, chunk: list[Token], text: Text, read_statement: ReadStatement, read_text: ReadText
 ) -> bool:
     """Reads the statements that no grammar of sqlglot has; False for all others."""
-    words = [token.text.upper() for token in chunk[:12]]
-    if words[0] == "UNLOAD":
-        return _unload(sql, chunk, text, read_statement, read_text)
-    if words[0] == "BULK" and words[1:2] == ["INSERT"]:
+    first = chunk[0].text.upper()
+    if first == "REPLACE" and text.dialect == "mysql":
+        start, end = chunk[0].end + 1, chunk[-1].end + 1
+        read_text("INSERT" + sql[start:end], text)
+        return True
+    if first == "CREATE" and _creates_no_data(chunk):
+        return True
+    if first == "UNLOAD":
+        return _unload(sql[chunk[0].end + 1 : chunk[-1].end + 1], text, read_text)
+    if first == "BULK" and len(chunk) > 3:
         return _bulk_insert(chunk, text)
+    body = without_block(chunk)
+    if body is not chunk:
+        read_statement(sql, body, text)
+        return True
     return False
 
 
-def _unload(
-    sql: str, chunk: list[Token], text: Text, read_statement: ReadStatement, read_text: ReadText
-) -> bool:
+_OTHER_KINDS = frozenset(
+    "STREAM TASK STAGE PIPE FUNCTION SCHEMA DATABASE ROLE USER INDEX SEQUENCE WAREHOUSE TRIGGER "
+    "TYPE EXTENSION POLICY TAG CATALOG MODEL".split()
+)
+
+
+def _creates_no_data(chunk: list[Token]) -> bool:
+    for token in chunk[1:6]:
+        word = token.text.upper()
+        if word in ("TABLE", "VIEW", "PROCEDURE", "PROC"):
+            return False
+        if word in _OTHER_KINDS:
+            return True
+    return False
+
+
+def _unload(rest: str, text: Text, read_text: ReadText) -> bool:
     """UNLOAD ('select ...' | select ...) TO 's3://...'."""
-    if len(chunk) < 4 or chunk[1].token_type != TokenType.L_PAREN:
+    chunk = Dialect.get_or_raise(text.dialect or None).tokenize(rest)
+    if not chunk or chunk[0].token_type != TokenType.L_PAREN:
         return False
     depth = 0
-    for end, token in enumerate(chunk[1:], start=1):
+    for end, token in enumerate(chunk):
         depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
         if depth == 0:
             break
     else:
         return False
-    inner = chunk[2:end]
     for token in chunk[end + 1 : end + 3]:
         if token.token_type == TokenType.STRING:
             text.add_file(token.text)
-    if len(inner) == 1 and inner[0].token_type in (TokenType.STRING, TokenType.HEREDOC_STRING):
+    inner = chunk[1:end]
+    if len(inner) == 1:
         read_text(inner[0].text, text)
     elif inner:
-        read_statement(sql, inner, text)
+        read_text(rest[inner[0].start : inner[-1].end + 1], text)
     return True
 
 
 def _bulk_insert(chunk: list[Token], text: Text) -> bool:
-    from hex_assets.lineage.fallback import Names
-
     parts: list[str] = []
     for token in chunk[2:]:
         if token.text.upper() == "FROM":
@@ -74,5 +124,3 @@ def _bulk_insert(chunk: list[Token], text: Text) -> bool:
             break
     return True
 
-
-__all__: list[Any] = ["NO_LINEAGE", "special"]

@@ -10,7 +10,7 @@ from typing import Any
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage import dialects, tokens
 from hex_assets.lineage.fallback import read_names
@@ -18,7 +18,7 @@ from hex_assets.lineage.model import SchemaProvider, StatementLineage
 from hex_assets.lineage.reader import Reading, TooSlow
 from hex_assets.lineage.result import Text
 from hex_assets.lineage.schema import provider
-from hex_assets.lineage.special import NO_LINEAGE, special
+from hex_assets.lineage.special import NO_LINEAGE, special, without_block
 from hex_assets.lineage.stack import with_deep_stack
 from hex_assets.lineage.writes import StatementReader
 
@@ -105,12 +105,13 @@ def _has_jinja(found: list[Token]) -> bool:
 
 
 def _read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = False) -> None:
-    first = chunk[0].text.upper()
-    if first in NO_LINEAGE:
+    if chunk[0].text.upper() in NO_LINEAGE and without_block(chunk) is chunk:
         return
     if special(sql, chunk, text, _read_statement, _read_text):
         return
     chunk = tokens.shortened(chunk)
+    if text.dialect == "tsql":
+        chunk = tokens.without_compound_assignment(chunk)
     if len(chunk) > MAX_TOKENS:
         text.miss(
             "too_large", f"a statement of {len(chunk):,} tokens was read by its keywords only"

@@ -7,7 +7,7 @@ import re
 
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import TokenError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 _LEADING_COMMENT = re.compile(r"\s*--\s*Hex query metadata:\s*(?=\{)")
 _JINJA = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
@@ -145,3 +145,20 @@ def _constant_row(tokens: list[Token], start: int) -> int | None:
         end += 1
     closed = end < len(tokens) and tokens[end].token_type == TokenType.R_PAREN
     return end + 1 if closed and end > start + 1 else None
+
+
+_OPERATORS = frozenset("+-*/%&|^")
+
+
+def without_compound_assignment(tokens: list[Token]) -> list[Token]:
+    """T-SQL's `SET a += b` as `SET a = b`: the written table's own column is not a source."""
+    return [
+        token
+        for token, following in zip(tokens, [*tokens[1:], None])
+        if not (
+            token.text in _OPERATORS
+            and following is not None
+            and following.token_type == TokenType.EQ
+            and following.start == token.end + 1
+        )
+    ]

@@ -1,0 +1,87 @@
+"""Texts that are huge, deep, broken or hostile: no error, and never over two seconds."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hex_assets.lineage.sql import extract
+
+
+def nested(depth: int) -> str:
+    sql = "SELECT a FROM db.base"
+    for level in range(depth):
+        sql = f"SELECT a FROM ({sql}) AS level_{level}"
+    return sql
+
+
+BIG = {
+    "a megabyte IN list": "SELECT a FROM t WHERE a IN ("
+    + ",".join(f"'{n:08d}'" for n in range(95_000))
+    + ")",
+    "2,000 ORs": "SELECT a FROM t WHERE " + " OR ".join(f"a = {n}" for n in range(2_000)),
+    "600 columns": "SELECT " + ", ".join(f"t.c{n} AS d{n}" for n in range(600)) + " FROM t",
+    "2,000 parentheses": "SELECT " + "(" * 2_000 + "a" + ")" * 2_000 + " FROM t",
+}
+
+
+@pytest.mark.parametrize("name", BIG)
+def test_a_big_text_costs_under_two_seconds_and_keeps_its_table(name: str) -> None:
+    start = time.perf_counter()
+    found = extract(BIG[name], "snowflake")
+    assert time.perf_counter() - start < 2
+    assert found.sources == ("t",)
+
+
+def test_400_unions_give_400_tables() -> None:
+    sql = " UNION ALL ".join(f"SELECT a FROM t{n}" for n in range(400))
+    start = time.perf_counter()
+    found = extract(sql, "bigquery")
+    assert time.perf_counter() - start < 2
+    assert len(found.sources) == 400
+    assert len(dict(found.columns)["a"]) == 400
+
+
+def test_60_nested_selects_carry_the_column_through() -> None:
+    found = extract(nested(60), "postgres")
+    assert found.columns == (("a", ("db.base.a",)),)
+
+
+SEEDS = [
+    "WITH a AS (SELECT x, y FROM db.t) SELECT a.x, u.z FROM a JOIN u USING (x) WHERE y > 1",
+    "INSERT INTO s.t (a, b) SELECT c, 'it''s' FROM u ORDER BY 1",
+    "MERGE INTO t USING s ON t.id = s.id WHEN MATCHED THEN UPDATE SET a = s.a",
+]
+DIALECTS = ["snowflake", "bigquery", "redshift", "databricks", "clickhouse", "mysql", "tsql"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(max_size=80), st.sampled_from(DIALECTS))
+def test_no_text_raises(sql: str, dialect: str) -> None:
+    found = extract(sql, dialect)
+    assert not found.partial or found.reason
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(SEEDS), st.integers(0, 200), st.integers(0, 12), st.text(max_size=5),
+    st.sampled_from(DIALECTS),
+)
+def test_no_mutated_statement_raises(
+    sql: str, start: int, length: int, put: str, dialect: str
+) -> None:
+    found = extract(sql[:start] + put + sql[start + length :], dialect)
+    assert not found.partial or found.reason
+
+
+@pytest.mark.parametrize("sql", SEEDS)
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_the_comment_and_line_ends_change_nothing(sql: str, dialect: str) -> None:
+    plain = extract(sql, dialect)
+    comment = '-- Hex query metadata: {"project_id": "it\'s", "name": "{x}"}'
+    assert extract(f"{sql}\n{comment}", dialect) == plain
+    assert extract(f"{comment} {sql}", dialect) == plain
+    assert extract(f"  {sql.replace(' ', chr(13) + chr(10))}  \r\n{comment}", dialect) == plain
