@@ -24,14 +24,15 @@ def _digest(*parts: str | None) -> str:
     return hashlib.sha256(joined.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-# A literal may carry lineage: it names a table, a file or a column, or is SQL itself. A text with one
-# of these words, and one whose literals this module cannot delimit, keeps all of its literals.
+# A literal may carry lineage: it names a table, a file or a column, or is SQL itself. A text with
+# one of these words, and one whose literals this module cannot delimit, keeps all of its literals.
 _WORDS = re.compile(r"[a-z_]\w*")
 _LITERALS_MATTER = frozenset(
     """identifier table remote remotesecure merge cluster clusterallreplicas s3 s3cluster gcs
     azureblobstorage hdfs file url urlcluster input postgresql mysql mongodb redis sqlite jdbc odbc
-    iceberg deltalake hudi dictget dictgetordefault joinget query query_table external_query openquery
-    openrowset opendatasource dblink json_table openjson xmltable pivot unpivot _table_suffix regclass
+    iceberg deltalake hudi dictget
+    dictgetordefault joinget query query_table external_query 
+    openquery openrowset opendatasource dblink json_table openjson xmltable pivot unpivot _table_suffix regclass
     unload copy execute exec call use export declare read_csv read_csv_auto read_parquet read_json
     read_json_auto read_files parquet_scan csv_scan sqlite_scan postgres_scan mysql_scan delta_scan
     iceberg_scan match_recognize""".split()
@@ -62,16 +63,39 @@ def normalise(sql: str, dialect: str) -> str:
         return sql
     if not rules.backslash and "\\" in sql:
         return sql
-    return rules.pattern.sub(_replacement, sql)
+    return rules.pattern.sub(_Replacer(), sql)
 
 
-def _replacement(match: re.Match[str]) -> str:
-    kind = match.lastgroup
-    if kind == "keep":
-        return match[0]
-    if kind == "blank":
-        return " "
-    return "IN (?)" if kind == "list" else f"{match[kind or 0]}?"
+class _Replacer:
+    """Replaces literals outside of select lists: an expression without alias is named by its text."""
+
+    def __init__(self) -> None:
+        self._in_list = [False]
+
+    def __call__(self, match: re.Match[str]) -> str:
+        kind, found = match.lastgroup, match[0]
+        if kind == "keep":
+            return found
+        if kind == "blank":
+            return " "
+        if kind == "mark":
+            self._mark(found.lower())
+            return found
+        kept = any(self._in_list)
+        if kind == "list":
+            return found if kept else "IN (?)"
+        if kind == "before_string" and found[0] == "(":
+            self._in_list.append(False)
+        return found if kept else f"{match[kind or 0]}?"
+
+    def _mark(self, word: str) -> None:
+        if word == "(":
+            self._in_list.append(False)
+        elif word == ")":
+            if len(self._in_list) > 1:
+                self._in_list.pop()
+        else:
+            self._in_list[-1] = word == "select"
 
 
 class _Rules:
@@ -108,6 +132,7 @@ class _Rules:
             rf"|(?P<list>\bin\s*\(\s*{literal}(?:\s*,\s*{literal})*\s*\))"
             rf"|(?P<before>{operator}|{word}){literal}(?!\s*(?:{string}))"
             rf"|(?P<before_string>{argument})(?:{string})(?=\s*[,)])"
+            rf"|(?P<mark>[()]|\bselect\b|(?<!distinct\s)\bfrom\b)"
             rf"|(?P<keep>{'|'.join([*strings, *names])})",
             re.IGNORECASE | re.DOTALL,
         )

@@ -148,14 +148,7 @@ def test_no_text_raises(before: str, inside: str, after: str) -> None:
 
 def test_no_mutation_of_a_comment_raises() -> None:
     random = Random(1)
-    pieces = list("{}[]\"'\\\n\r:,-*/; \x00") + [
-        "--",
-        "/*",
-        "*/",
-        "Hex query metadata:",
-        "\\u",
-        "}",
-    ]
+    pieces = [*"{}[]\"'\\\n\r:,-*/; \x00", "--", "/*", "*/", "Hex query metadata:", "\\u"]
     for _ in range(5_000):
         text = f"{SQL}\n{TAG}"
         for _ in range(random.randrange(1, 6)):
