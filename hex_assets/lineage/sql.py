@@ -153,8 +153,10 @@ def _parse(sql: str, chunk: list[Token], text: Text) -> bool:
 def _parse_as(sql: str, chunk: list[Token], text: Text, dialect: str) -> bool:
     try:
         trees = Dialect.get_or_raise(dialect or None).parser().parse(chunk, sql)
-    except SqlglotError as error:
-        text.first_error = text.first_error or str(error).split("\n", 1)[0]
+    except RecursionError:
+        raise
+    except Exception as error:  # its compiled parser raises TypeError and more on broken SQL
+        text.first_error = text.first_error or str(error).split("\n", 1)[0] or repr(error)
         return False
     for tree in trees:
         if tree is not None and not _read_tree(sql, chunk, tree, text, dialect):
@@ -179,6 +181,11 @@ def _read_tree(sql: str, chunk: list[Token], tree: exp.Expr, text: Text, dialect
         has_lineage = StatementReader(reading).read(tree)
     except TooSlow:
         text.miss("too_slow", f"the text took over {TIME_LIMIT_SECONDS:g} s")
+        return False
+    except RecursionError:
+        raise
+    except Exception as error:  # a tree that our reader does not expect: the ledger shows it
+        text.miss("internal", f"the engine could not read a {tree.key}: {error!r}")
         return False
     if has_lineage:
         text.add(reading, tree)
@@ -218,7 +225,9 @@ def _parse_pieces(sql: str, chunk: list[Token], text: Text) -> bool:
                 break
             try:
                 trees = parser().parse(piece, sql)
-            except SqlglotError:
+            except RecursionError:
+                raise
+            except Exception:  # not a statement: the next shorter piece is tried
                 continue
             if any(isinstance(tree, exp.Command) for tree in trees) and end > index + 1:
                 continue
