@@ -22,7 +22,9 @@ ReadStatement = Callable[..., None]
 ReadText = Callable[[str, Text], None]
 
 
-_BLOCKS = frozenset("BEGIN IF WHILE LOOP ELSE ELSEIF ELSIF FOR REPEAT DO CREATE DECLARE THEN".split())
+_BLOCKS = frozenset(
+    "BEGIN IF WHILE LOOP ELSE ELSEIF ELSIF FOR REPEAT DO CREATE DECLARE THEN".split()
+)
 _BODY = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "TRUNCATE"})
 
 
@@ -123,4 +125,3 @@ def _bulk_insert(chunk: list[Token], text: Text) -> bool:
             text.add_file(token.text)
             break
     return True
-

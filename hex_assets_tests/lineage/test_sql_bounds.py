@@ -67,7 +67,10 @@ def test_no_text_raises(sql: str, dialect: str) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(
-    st.sampled_from(SEEDS), st.integers(0, 200), st.integers(0, 12), st.text(max_size=5),
+    st.sampled_from(SEEDS),
+    st.integers(0, 200),
+    st.integers(0, 12),
+    st.text(max_size=5),
     st.sampled_from(DIALECTS),
 )
 def test_no_mutated_statement_raises(
