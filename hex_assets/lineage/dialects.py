@@ -69,7 +69,7 @@ SENSITIVE_TABLES = frozenset({"bigquery", "clickhouse", "mysql"})
 
 
 def canonical(dialect: str | None) -> str:
-    """sqlglot's name of a dialect; raises ValueError for one that nobody knows."""
+    """Sqlglot's name of a dialect; raises ValueError for one that nobody knows."""
     from sqlglot.dialects.dialect import Dialect
 
     name = (dialect or "").strip().lower().replace("-", "_")

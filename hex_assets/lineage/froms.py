@@ -98,7 +98,7 @@ class FromReader(ExpressionReader):
             self.pivot_statement(node, scope, env)
         elif isinstance(node, (exp.Select, exp.SetOperation, exp.Values)):
             self.add(node, self.query(node, env, scope.parent), scope)
-        elif isinstance(node, exp.Paren):
+        elif isinstance(node, (exp.Paren, exp.Final)):
             self.from_item(node.this, scope, env)
         else:
             self.function(node, node, scope, env)

@@ -79,7 +79,7 @@ def _read_text(sql: str, text: Text) -> None:
         sql = tokens.without_jinja(sql)
         found, cut = tokens.tokenized(sql, dialect)
         text.miss("jinja", "the text holds template expressions that were not rendered")
-    elif cut and "{{" in sql or cut and "{%" in sql:
+    elif (cut and "{{" in sql) or (cut and "{%" in sql):
         sql = tokens.without_jinja(sql)
         found, cut = tokens.tokenized(sql, dialect)
         text.miss("jinja", "the text holds template expressions that were not rendered")
