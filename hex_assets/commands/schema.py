@@ -1,0 +1,77 @@
+"""`hex-assets schema`: the JSON schema of `hex_assets.yaml`, for editors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic.json_schema import models_json_schema
+
+from hex_assets.settings import Settings
+from hex_assets.warehouses.registry import MODULES, settings_class
+
+REF = "#/$defs/{model}"
+
+
+def settings_schema() -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) of all settings, with every warehouse type."""
+    kinds = {kind: settings_class(kind) for kind in sorted(MODULES)}
+    classes = list(dict.fromkeys(kinds.values()))
+    places, definitions = models_json_schema(
+        [(model, "validation") for model in (Settings, *classes)], ref_template=REF
+    )
+    schema: dict[str, Any] = definitions["$defs"].pop("Settings")
+    refs = {kind: places[model, "validation"]["$ref"] for kind, model in kinds.items()}
+    schema["properties"]["warehouses"]["additionalProperties"] = {
+        "anyOf": [{"$ref": ref} for ref in dict.fromkeys(refs.values())],
+        "discriminator": {"propertyName": "type", "mapping": refs},
+    }
+    used = {
+        name: each
+        for name, each in definitions["$defs"].items()
+        if name in _used(schema, definitions["$defs"])
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "hex_assets.yaml",
+        **{key: value for key, value in schema.items() if key != "title"},
+        "$defs": used,
+    }
+
+
+def _used(schema: Any, definitions: dict[str, Any]) -> set[str]:
+    """Names of the definitions that are reached from a schema."""
+    found: set[str] = set()
+    pending = [schema]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, list):
+            pending.extend(node)
+        elif isinstance(node, dict):
+            pending.extend(node.values())
+            name = str(node.get("$ref", "")).removeprefix(REF.format(model=""))
+            if name in definitions and name not in found:
+                found.add(name)
+                pending.append(definitions[name])
+    return found
+
+
+def schema_text() -> str:
+    """The schema as it is committed: indented, keys in the order of the settings."""
+    return json.dumps(settings_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+@click.command()
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
+def schema(output: Path | None) -> None:
+    """Print the JSON schema of hex_assets.yaml, or write it to a file."""
+    if output is None:
+        click.echo(schema_text(), nl=False)
+        return
+    try:
+        output.write_text(schema_text(), encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{output} cannot be written: {error.strerror}") from None
+    click.echo(f"wrote {output}", err=True)
