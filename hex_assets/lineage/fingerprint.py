@@ -29,13 +29,12 @@ def _digest(*parts: str | None) -> str:
 _WORDS = re.compile(r"[a-z_]\w*")
 _LITERALS_MATTER = frozenset(
     """identifier table remote remotesecure merge cluster clusterallreplicas s3 s3cluster gcs
-    azureblobstorage hdfs file url urlcluster input postgresql mysql mongodb redis sqlite jdbc odbc
-    iceberg deltalake hudi dictget
-    dictgetordefault joinget query query_table external_query 
-    openquery openrowset opendatasource dblink json_table openjson xmltable pivot unpivot _table_suffix regclass
-    unload copy execute exec call use export declare read_csv read_csv_auto read_parquet read_json
-    read_json_auto read_files parquet_scan csv_scan sqlite_scan postgres_scan mysql_scan delta_scan
-    iceberg_scan match_recognize""".split()
+    azureblobstorage hdfs file url urlcluster input postgresql mysql mongodb redis sqlite jdbc
+    odbc iceberg deltalake hudi dictget dictgetordefault joinget query query_table
+    external_query openquery openrowset opendatasource dblink json_table openjson xmltable
+    pivot unpivot _table_suffix regclass unload copy execute exec call use export declare
+    read_csv read_csv_auto read_parquet read_json read_json_auto read_files parquet_scan
+    csv_scan sqlite_scan postgres_scan mysql_scan delta_scan iceberg_scan match_recognize""".split()
 )
 _TABLE_FUNCTION = re.compile(r"\b(?:from|join|apply)\s+[\w.]+\s*\(")
 _UNDELIMITED = re.compile(r"\$\w*\$|\{\{|\{%|/\*[!+]|/\*[^*]*/\*|@")
@@ -44,7 +43,7 @@ _BEGINS = re.compile(r"[\s(]*(?:select|with|insert|create|merge|update|delete)\b
 
 
 def normalise(sql: str, dialect: str) -> str:
-    """A text with `?` for literals that cannot matter to lineage, a blank for comments and breaks.
+    """A text with `?` for literals that cannot matter, a blank for comments and breaks.
 
     Ordinals (`GROUP BY 1`), subscripts, JSON paths, aliases in quotes and arguments of table
     functions stay as they are: only a literal behind an operator, behind a word such as LIKE, in
@@ -67,7 +66,7 @@ def normalise(sql: str, dialect: str) -> str:
 
 
 class _Replacer:
-    """Replaces literals outside of select lists: an expression without alias is named by its text."""
+    """Replaces literals outside of select lists, where text names the outputs."""
 
     def __init__(self) -> None:
         self._in_list = [False]
