@@ -9,13 +9,25 @@ import dagster as dg
 import requests
 
 from hex_assets.hex.errors import HexError
-from hex_assets.openmetadata.errors import OpenMetadataError
+from hex_assets.openmetadata.errors import (
+    OpenMetadataError,
+    PublicationFailed,
+    PublicationRefused,
+)
 from hex_assets.secret import UnsetVariable
 from hex_assets.storage.store import MissingTable
 from hex_assets.warehouses.base import LogSourceError, WindowExpired, WindowTooYoung
 
-FINAL = (UnsetVariable, MissingTable, WindowExpired, WindowTooYoung)
+FINAL = (UnsetVariable, MissingTable, PublicationRefused, WindowExpired, WindowTooYoung)
 """Errors that another try cannot mend."""
+KNOWN = (
+    HexError,
+    LogSourceError,
+    OpenMetadataError,
+    PublicationFailed,
+    requests.RequestException,
+)
+"""Errors that may be gone at the next try."""
 
 
 @contextmanager
@@ -28,5 +40,5 @@ def told_plainly() -> Iterator[None]:
         yield
     except FINAL as error:
         raise dg.Failure(description=str(error), allow_retries=False) from None
-    except (HexError, LogSourceError, OpenMetadataError, requests.RequestException) as error:
+    except KNOWN as error:
         raise dg.Failure(description=str(error)) from None

@@ -1,6 +1,7 @@
 """`openmetadata/publication`: the newest truth goes to the catalog, a receipt for each entity."""
 
 from collections import Counter
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
@@ -14,7 +15,7 @@ from hex_assets.lineage import merge_edges
 from hex_assets.partitions import day_bounds
 from hex_assets.resources import OpenMetadataResource, TableStoreResource
 from hex_assets.storage.store import TableStore
-from hex_assets.tables import EDGES, RECEIPTS
+from hex_assets.tables import RECEIPTS, STATEMENTS
 
 
 def publication_asset(names: Names, days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
@@ -28,7 +29,7 @@ def publication_asset(names: Names, days: dg.DailyPartitionsDefinition) -> dg.As
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=NETWORK_RETRIES,
         io_manager_key="tables",
-        deps=[names.projects, names.edges],
+        deps=[names.projects, names.statements, names.edges],
         metadata=definition_metadata(RECEIPTS),
         description=(
             "What was done to the catalog. Published is always the newest truth: the latest "
@@ -62,19 +63,26 @@ def publication_asset(names: Names, days: dg.DailyPartitionsDefinition) -> dg.As
             f"{len(edge_days)} days to {settings.hostPort}"
         )
         with told_plainly():
-            receipts = publish(
+            done = publish(
                 openmetadata.client(),
                 settings,
                 projects=projects,
-                edges=edges if edge_days else EDGES.empty(),
-                previous=_previous(store, names),
+                edges=edges,
+                statements=_statements(store, names, edge_days),
+                catalog=_newest_rows(store, names.catalog_tables),
+                earlier_projects=_earlier(store, names, snapshot_day),
                 listing_complete=True,
-                day=snapshot_day,
+                day=date.fromisoformat(snapshot_day),
             )
+        for note in done.notes:
+            context.log.warning(note)
         for day in context.partition_keys:
-            context.add_asset_metadata(_summary(receipts, snapshot_day), partition_key=day)
-        _fail_on(receipts)
-        return dict.fromkeys(context.partition_keys, receipts)
+            context.add_asset_metadata(_summary(done.receipts, snapshot_day), partition_key=day)
+            # Stored also when the run fails at its end: what was done is known.
+            store.write(names.publication.path, day, done.receipts.to_batches(), RECEIPTS.schema)
+        with told_plainly():
+            done.raise_failures()
+        return dict.fromkeys(context.partition_keys, done.receipts)
 
     return publication
 
@@ -87,9 +95,22 @@ def _edge_days(store: TableStore, names: Names, look_back_days: int) -> list[str
     return [day for day in stored if (last - day_bounds(day)[0]).days < look_back_days]
 
 
-def _previous(store: TableStore, names: Names) -> pa.Table | None:
-    newest = store.newest(names.publication.path)
+def _statements(store: TableStore, names: Names, edge_days: list[str]) -> pa.Table:
+    """The ledger of the same days, for SQL texts and output columns."""
+    tables = [store.read(names.statements.path, day) for day in edge_days]
+    return pa.concat_tables([STATEMENTS.empty(), *tables])
+
+
+def _newest_rows(store: TableStore, key: dg.AssetKey) -> pa.Table | None:
+    newest = store.newest(key.path)
     return newest[1] if newest else None
+
+
+def _earlier(store: TableStore, names: Names, day: str) -> pa.Table | None:
+    """The projects of the day before, if stored: views of a day are a difference of totals."""
+    before = (day_bounds(day)[0] - timedelta(days=1)).date().isoformat()
+    key = names.projects.path
+    return store.read(key, before) if store.has(key, before) else None
 
 
 def _summary(receipts: pa.Table, snapshot_day: str) -> dict[str, Any]:
@@ -110,10 +131,3 @@ def _summary(receipts: pa.Table, snapshot_day: str) -> dict[str, Any]:
             ((g["entity_type"], g["entity"], g["operation"], g["reason"]) for g in gaps[:50]),
         ),
     }
-
-
-def _fail_on(receipts: pa.Table) -> None:
-    failed = [row for row in receipts.to_pylist() if row["operation"] == "failed"]
-    if failed:
-        named = "\n".join(f"  {r['entity_type']} {r['entity']}: {r['reason']}" for r in failed)
-        raise dg.Failure(description=f"{len(failed)} entities were not published:\n{named}")
