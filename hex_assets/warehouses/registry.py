@@ -9,6 +9,7 @@ from typing import Any
 from hex_assets.warehouses.base import WarehouseSettings
 
 MODULES: dict[str, str] = {
+    "bigquery": "hex_assets.warehouses.bigquery:BigQuerySettings",
     "clickhouse": "hex_assets.warehouses.clickhouse:ClickHouseSettings",
     "snowflake": "hex_assets.warehouses.snowflake:SnowflakeSettings",
 }
