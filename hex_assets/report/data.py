@@ -192,7 +192,7 @@ def build_report(
     statements: Iterable[pa.Table],
     window: Window,
     generated_at: datetime,
-    links: Links = Links(),  # noqa: B008 (frozen)
+    links: Links = Links(),
     max_columns: int = MAX_COLUMNS,
 ) -> Report:
     """Join the frames into one model.

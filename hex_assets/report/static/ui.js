@@ -78,7 +78,7 @@ function dataTable({ id, columns, rows, file, empty, detail, extra = [], sortAt 
       opener.setAttribute("aria-expanded", String(!open)); opener.textContent = open ? "▸" : "▾";
       if (open) tr.nextSibling.remove(); else tr.after(h("tr", { class: "cells" }, h("td", { colspan: columns.length }, detail(row))));
     } }, "▸");
-    tr.firstChild.prepend(opener);
+    tr.firstChild.classList.add("opens"); tr.firstChild.prepend(opener);
     return tr;
   };
   function draw() {

@@ -75,20 +75,21 @@ function tableView(m, key, parameters) {
   const writers = m.fold(m.writesOf(m.ofTable[t]), "project", {});
   const perColumn = new Map();
   for (const i of reads) if (m.E.column[i] >= 0) { const n = m.S[m.E.column[i]]; if (!perColumn.has(n)) perColumn.set(n, new Set()); perColumn.get(n).add(m.E.project[i]); }
-  const unsure = column ? m.fold(reads, "project", {}).filter((r) => r.cells.some((c) => c.partial && !c.columns.some((k) => k.column === column))).length : 0;
+  const certain = new Set(m.fold(reads, "project", { column: column ?? null }).map((r) => r.id));
+  const unsure = column ? m.fold(reads, "project", {}).filter((r) => !certain.has(r.id) && r.cells.some((c) => c.partial || (!c.columns.length && !c.evidence.includes("parsed")))).length : 0;
   const name = m.T.name[t] + (column ? `.${column}` : ""), owners = [...new Set(rows.map((r) => owner(m, r.id)).filter(Boolean))];
   const go = (changes) => { location.replace(link(["table", key], { column, usage: usages.join(","), ...changes })); };
   const selector = h("select", { "aria-label": "Column", onchange: () => go({ column: selector.value }) }, h("option", { value: "" }, `All columns (${names.length})`),
     names.map((n) => h("option", { value: n, selected: n === column }, `${n} — ${perColumn.get(n)?.size ?? 0}`)));
   const chips = USAGES.map((u) => h("button", { type: "button", class: "chip", "aria-pressed": String(usages.includes(u)), onclick: () => go({ usage: (usages.includes(u) ? usages.filter((x) => x !== u) : [...usages, u]).join(",") }) }, u));
-  const write = owners.length ? mail(owners.join(","), `Change to ${name}`) : null;
+  const write = owners.length && owners.length <= 40 ? mail(owners.join(","), `Change to ${name}`) : null;
   if (write) { write.className = "button"; write.replaceChildren(`Write to ${plural(owners.length, "owner")}`); }
   return [h("p", { class: "kicker" }, column ? "Column" : "Table"), h("h1", {}, name),
     h("div", { class: "badges" }, m.text(m.T.warehouse[t]) && tag(m.text(m.T.warehouse[t])), !m.T.inCatalog[t] && !m.meta.noCatalog && tag("not in the catalog", "warn")),
-    h("div", { class: "actions" }, write, h("a", { class: "button", href: link(["graph"], { focus: `table:${key}` }) }, "Show in graph"), m.T.inCatalog[t] ? catalogLink(m, "table", m.T.name[t]) : null),
+    h("div", { class: "actions" }, write, owners.length > 40 ? h("span", { class: "muted" }, `${number(owners.length)} owners, too many for one mail: take them from the CSV`) : null, h("a", { class: "button", href: link(["graph"], { focus: `table:${key}` }) }, "Show in graph"), m.T.inCatalog[t] ? catalogLink(m, "table", m.T.name[t]) : null),
     h("div", { class: "figures" }, figure(number(rows.length), rows.length === 1 ? "project reads it" : "projects read it"), figure(number(rows.reduce((n, r) => n + r.cells.filter((c) => c.cell).length, 0)), "cells"),
       figure(number(rows.reduce((n, r) => n + r.queries, 0)), "queries"), figure(number(new Set(rows.flatMap((r) => r.users)).size), "people"), figure(rows.length ? day(Math.max(...rows.map((r) => r.last))) : "never", `last read, since ${m.meta.firstDay}`, true)),
-    unsure ? h("p", { class: "note" }, `${plural(unsure, "project")} more read the table by statements that were understood in part only: they may read this column too.`) : null,
+    unsure ? h("p", { class: "note" }, `${plural(unsure, "project")} may read this column too: the table is read there by statements whose columns are not known whole.`) : null,
     h("h2", {}, "Read by"), dataTable({ id: "readers", file: `readers of ${name}`, rows, empty: "Nothing read it in the window.", extra: [selector, chips], detail: (r) => cellsOf(m, r), columns: [
       { label: "Project", kind: "name", value: (r) => m.P.title[r.id], cell: (r) => projectLink(m, r.id) }, { label: "How", value: (r) => r.usage.join(" "), cell: (r) => uses(r.usage) },
       { label: "Columns", value: (r) => r.columns.join(", "), cell: (r) => (r.columns.length > 4 ? `${r.columns.slice(0, 3).join(", ")} and ${r.columns.length - 3} more` : r.columns.join(", ")) },
