@@ -53,6 +53,7 @@ class Store:
         for key in [key for key in self.names if key[0] in types]:
             del self.entities[self.names.pop(key)]
         self.edges = {p: e for p, e in self.edges.items() if set(p) <= set(self.entities)}
+        self.usage = {i: days for i, days in self.usage.items() if i in self.entities}
 
     def by_name(self, type_: str, fqn: str, include: str = "non-deleted") -> Entity:
         """An entity by name, or 404."""
