@@ -11,6 +11,7 @@ from hex_assets.warehouses.base import WarehouseSettings
 MODULES: dict[str, str] = {
     "bigquery": "hex_assets.warehouses.bigquery:BigQuerySettings",
     "clickhouse": "hex_assets.warehouses.clickhouse:ClickHouseSettings",
+    "databricks": "hex_assets.warehouses.databricks:DatabricksSettings",
     "snowflake": "hex_assets.warehouses.snowflake:SnowflakeSettings",
 }
 """`type` in the settings -> the settings class, imported when a warehouse of the type is used."""
