@@ -53,7 +53,7 @@ def desired(
     skipped: list[Skip] = []
     chosen: dict[str, Row] = {}
     for row in sorted(projects.to_pylist(), key=lambda row: str(row["project_id"])):
-        if reason := _left_out(row, settings):
+        if reason := left_out(row, settings):
             name = fqn(settings.serviceName, row["project_id"])
             skipped.append(Skip("dashboard", name, reason, row["project_id"]))
         else:
@@ -103,7 +103,8 @@ def desired(
     )
 
 
-def _left_out(row: Row, settings: OpenMetadataSettings) -> str | None:
+def left_out(row: Row, settings: OpenMetadataSettings) -> str | None:
+    """Why a project is not published; None: it is."""
     if row["trashed_at"]:
         return "in Hex's trash"
     if row["archived_at"] and not settings.includeArchived:
