@@ -13,7 +13,7 @@ from hex_assets.storage.store import TableStore
 
 if TYPE_CHECKING:
     from hex_assets.report.data import Report
-    from hex_assets.report.impact import Impact, ProjectUse
+    from hex_assets.report.impact import CellUse, Impact, ProjectUse
 
 IN_USE = 3
 """Exit code when something reads it, so that a pull request can be stopped."""
@@ -68,7 +68,7 @@ def as_document(report: Report, impact: Impact) -> dict[str, Any]:
     and writers (lists of projects, the busiest first), owners, statements {count, not_whole}.
     A project: project_id, title, url, owner, status, retired, views_30_days (null: unknown),
     last_viewed_at, query_count, last_seen_at, usage, users, cells. A cell: cell_id (null: not
-    named), url, columns, usage, output_columns, query_count, last_seen_at, users, contexts,
+    named), label, url, columns, usage, output_columns, query_count, last_seen_at, users, contexts,
     evidence, sample_query_id, partial.
     """
     subject, window = impact.subject, report.window
@@ -86,9 +86,9 @@ def as_document(report: Report, impact: Impact) -> dict[str, Any]:
             "days": window.days,
             "stored_days": window.stored_days,
         },
-        "readers": [_project(use) for use in impact.readers],
-        "possible_readers": [_project(use) for use in impact.possible_readers],
-        "writers": [_project(use) for use in impact.writers],
+        "readers": [_project(report, use) for use in impact.readers],
+        "possible_readers": [_project(report, use) for use in impact.possible_readers],
+        "writers": [_project(report, use) for use in impact.writers],
         "owners": list(impact.owners),
         "statements": {
             "count": report.gaps.statement_count,
@@ -97,7 +97,7 @@ def as_document(report: Report, impact: Impact) -> dict[str, Any]:
     }
 
 
-def _project(use: ProjectUse) -> dict[str, Any]:
+def _project(report: Report, use: ProjectUse) -> dict[str, Any]:
     project = use.project
     return {
         "project_id": project.project_id,
@@ -115,7 +115,8 @@ def _project(use: ProjectUse) -> dict[str, Any]:
         "cells": [
             {
                 "cell_id": cell.cell_id,
-                "url": project.cell_url(cell.cell_id) if cell.cell_id else None,
+                "label": report.cell(project, cell.cell_id).label if cell.cell_id else None,
+                "url": report.cell(project, cell.cell_id).url if cell.cell_id else None,
                 "columns": list(cell.columns),
                 "usage": list(cell.usage),
                 "output_columns": list(cell.output_columns),
@@ -151,9 +152,9 @@ def _print(report: Report, impact: Impact) -> None:
         Text(f"{window.first_day} to {window.last_day}, {window.stored_days} days stored"),
         style="dim",
     )
-    _table(console, "Read by", impact.readers)
-    _table(console, "May read it: statements understood in part only", impact.possible_readers)
-    _table(console, "Written by", impact.writers)
+    _table(console, report, "Read by", impact.readers)
+    _table(console, report, "May read it: columns not known whole", impact.possible_readers)
+    _table(console, report, "Written by", impact.writers)
     if impact.owners:
         console.print(Text("Write to: " + ", ".join(impact.owners)))
     if report.gaps.not_whole_count:
@@ -166,7 +167,13 @@ def _print(report: Report, impact: Impact) -> None:
         )
 
 
-def _table(console: Any, title: str, uses: tuple[ProjectUse, ...]) -> None:
+def _cell_name(report: Report, use: ProjectUse, cell: CellUse) -> str:
+    if cell.cell_id is None:
+        return "not named"
+    return report.cell(use.project, cell.cell_id).label or cell.cell_id
+
+
+def _table(console: Any, report: Report, title: str, uses: tuple[ProjectUse, ...]) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -185,7 +192,7 @@ def _table(console: Any, title: str, uses: tuple[ProjectUse, ...]) -> None:
         values = (
             use.project.title,
             " ".join(use.usage),
-            "\n".join(cell.cell_id or "not named" for cell in use.cells[:5])
+            "\n".join(_cell_name(report, use, cell) for cell in use.cells[:5])
             + (f"\nand {len(use.cells) - 5} more" if len(use.cells) > 5 else ""),
             f"{use.query_count:,}",
             str(len(use.users)),

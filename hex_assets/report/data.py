@@ -56,6 +56,14 @@ class Project:
 
 
 @dataclass(frozen=True)
+class Cell:
+    """What Hex tells of a cell that a query names."""
+
+    label: str | None
+    url: str | None
+
+
+@dataclass(frozen=True)
 class TableEntry:
     """A table of the catalog, or one that a query named and the catalog lacks."""
 
@@ -146,6 +154,13 @@ class Report:
     generated_at: datetime
     links: Links = Links()
     gaps: Gaps = field(default_factory=Gaps)
+    cells: Mapping[tuple[str, str], Cell] = field(default_factory=dict)
+    """By project and cell id; only cells that an edge names, and that Hex listed."""
+
+    def cell(self, project: Project, cell_id: str) -> Cell:
+        """A cell's label and link; the link is made from the project's when Hex told none."""
+        found = self.cells.get((project.project_id, cell_id))
+        return found or Cell(None, project.cell_url(cell_id))
 
     def dead_projects(self) -> tuple[Project, ...]:
         """Projects that sent no query in the window and have no view in 30 days.
@@ -193,6 +208,7 @@ def build_report(
     window: Window,
     generated_at: datetime,
     links: Links = Links(),
+    cells: pa.Table | None = None,
     max_columns: int = MAX_COLUMNS,
 ) -> Report:
     """Join the frames into one model.
@@ -205,6 +221,7 @@ def build_report(
         window: the days that edges and statements are of.
         generated_at: when.
         links: where links lead.
+        cells: the newest snapshot, as `tables.CELLS`, for labels and links; None: not read.
         max_columns: columns to hold; those of tables that nothing touched are left out first.
     """
     sent, not_whole, gaps = _statement_counts(statements)
@@ -234,6 +251,7 @@ def build_report(
             no_catalog=catalog.num_rows == 0,
             no_projects=projects.num_rows == 0,
         ),
+        cells=_cells(cells, rows),
     )
 
 
@@ -307,6 +325,19 @@ def _unknown(key: str, sent: Mapping[str, int], not_whole: Mapping[str, int]) ->
         statement_count=sent.get(key, 0),
         gap_count=not_whole.get(key, 0),
     )
+
+
+def _cells(
+    frame: pa.Table | None, rows: Iterable[Mapping[str, Any]]
+) -> dict[tuple[str, str], Cell]:
+    if frame is None:
+        return {}
+    named = {(row["project_id"], row["cell_id"]) for row in rows}
+    return {
+        (row["project_id"], row["cell_id"]): Cell(row["label"], row["url"])
+        for row in frame.select(["project_id", "cell_id", "label", "url"]).to_pylist()
+        if (row["project_id"], row["cell_id"]) in named
+    }
 
 
 def _table_key(row: Mapping[str, Any]) -> str:

@@ -88,6 +88,10 @@ def payload(report: Report) -> dict[str, Any]:
         "tables": tables,
         "projects": projects,
         "edges": edges,
+        "cells": [
+            [project, pool.one(cell_id), cell.label, cell.url]
+            for (project, cell_id), cell in report.cells.items()
+        ],
         "strings": list(pool.strings),
     }
 

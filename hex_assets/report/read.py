@@ -12,7 +12,7 @@ from hex_assets.lineage import merge_edges
 from hex_assets.report.data import Links, Report, Window, build_report
 from hex_assets.settings import Settings
 from hex_assets.storage.store import KeyPath, TableStore
-from hex_assets.tables import CATALOG_TABLES, PROJECTS, TableSpec
+from hex_assets.tables import CATALOG_TABLES, CELLS, PROJECTS, TableSpec
 
 
 class NothingStored(LookupError):
@@ -24,6 +24,7 @@ class Keys:
     """Where the tables live in the store; the defaults are keys without a prefix."""
 
     projects: KeyPath = ("hex", "projects")
+    cells: KeyPath = ("hex", "cells")
     catalog: KeyPath = ("catalog", "tables")
     statements: KeyPath = ("lineage", "statements")
     edges: KeyPath = ("lineage", "edges")
@@ -34,6 +35,7 @@ class Keys:
         plain = cls()
         return cls(
             projects=(*prefix, *plain.projects),
+            cells=(*prefix, *plain.cells),
             catalog=(*prefix, *plain.catalog),
             statements=(*prefix, *plain.statements),
             edges=(*prefix, *plain.edges),
@@ -78,6 +80,7 @@ def read_report(
         window=Window(first, last, len(kept)),
         generated_at=now or datetime.now(timezone.utc),
         links=_links(settings),
+        cells=_newest(store, keys.cells, CELLS),
     )
 
 

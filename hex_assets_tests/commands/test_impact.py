@@ -61,6 +61,8 @@ def test_json_keeps_its_shape(run) -> None:
         "last_viewed_at", "query_count", "last_seen_at", "usage", "users", "cells",
     ]  # fmt: skip
     assert (reader["title"], reader["query_count"]) == (NASTY, 30)
+    labelled = answer["readers"][1]["cells"][0]
+    assert (labelled["label"], labelled["url"]) == ("<b>Sums</b>", "https://eu.hex.tech/x")
     assert reader["cells"][0]["url"] == (
         "https://app.hex.tech/fern/hex/sales/draft/logic?selectedCellId=sales-cell"
     )

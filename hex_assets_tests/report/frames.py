@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from hex_assets.tables import CATALOG_TABLES, EDGES, PROJECTS, STATEMENTS
+from hex_assets.tables import CATALOG_TABLES, CELLS, EDGES, PROJECTS, STATEMENTS
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=timezone.utc)
 NASTY = 'Ünï "quoted" 🫖 </script><img src=x onerror=alert(1)>'
@@ -53,7 +53,8 @@ def table(fqn: str, *columns: str) -> dict[str, Any]:
 
 def statement(projects: list[str], status: str = "resolved", **changes: Any) -> dict[str, Any]:
     return {
-        "warehouse": "main", "statement_id": "s-1", "dialect": "clickhouse", "text": "SELECT 1",
+        "warehouse": "main", "statement_id": "s-1", "lineage_id": "l-1",
+        "dialect": "clickhouse", "text": "SELECT 1",
         "query_count": 1, "sample_query_id": "q-1", "project_ids": projects, "status": status,
         "sources": [], "targets": [], "columns": [], "source_fqns": [], "target_fqns": [],
         "not_in_catalog": [], "ambiguous": [], "seconds": 0.0,
@@ -82,6 +83,11 @@ def small_frames() -> dict[str, Any]:
         ]),
         "catalog": CATALOG_TABLES.from_rows([
             table(ORDERS, "Id", "amount", "note"), table(CUSTOMERS, "name"), table(UNREAD, "x"),
+        ]),
+        "cells": CELLS.from_rows([
+            {"project_id": "growth", "cell_id": key, "cell_type": "SQL", "label": "<b>Sums</b>",
+             "url": "https://eu.hex.tech/x", "position": 0, "observed_at": NOW}
+            for key in ("growth-cell", "no-query")
         ]),
         "statements": [STATEMENTS.from_rows([
             statement(["sales", "growth"]),

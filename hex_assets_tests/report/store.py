@@ -17,7 +17,9 @@ def write_tables(folder: Path, prefix: tuple[str, ...] = ()) -> TableStore:
     store, frames = TableStore(str(folder)), small_frames()
     tables: dict[tuple[str, ...], pa.Table] = {
         ("hex", "projects"): frames["projects"], ("lineage", "edges"): frames["edges"],
-        ("lineage", "statements"): frames["statements"][0], ("catalog", "tables"): frames["catalog"],
+        ("lineage", "statements"): frames["statements"][0],
+        ("catalog", "tables"): frames["catalog"],
+        ("hex", "cells"): frames["cells"],
     }  # fmt: skip
     for key, table in tables.items():
         store.write((*prefix, *key), DAY, table.to_batches(), table.schema)

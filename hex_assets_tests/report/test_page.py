@@ -123,6 +123,9 @@ def test_a_row_opens_to_its_cells_with_links_and_mail(browser: Any, show: Any) -
     assert cell.get_attribute("href") == (
         "https://app.hex.tech/fern/hex/sales/draft/logic?selectedCellId=sales-cell"
     )
+    browser.find_elements(CSS, "#readers .open")[1].click()
+    labelled = browser.find_element(CSS, "a[href='https://eu.hex.tech/x']")
+    assert labelled.text == "<b>Sums</b>"
     mails = [
         a.get_attribute("href") for a in browser.find_elements(CSS, "#readers a[href^=mailto]")
     ]

@@ -16,6 +16,7 @@ const byNumber = (a, b) => b - a;
 
 function buildModel(data) {
   const { tables: T, projects: P, edges: E, strings: S, meta } = data;
+  const cellAt = new Map(data.cells.map(([project, cell, label, url]) => [`${project}|${S[cell]}`, { label, url }]));
   const ofTable = T.name.map(() => []), ofProject = P.id.map(() => []);
   for (let i = 0; i < E.project.length; i++) {
     ofTable[E.table[i]].push(i);
@@ -123,5 +124,5 @@ function buildModel(data) {
     }
     return [...found.values()].sort((a, b) => b.queries - a.queries);
   }
-  return { T, P, E, S, meta, text, ofTable, ofProject, readers, writers, tableQueries, tableLast, tableAt, projectAt, search, fold, readsOf, writesOf, neighbours };
+  return { T, P, E, S, meta, cellAt, text, ofTable, ofProject, readers, writers, tableQueries, tableLast, tableAt, projectAt, search, fold, readsOf, writesOf, neighbours };
 }

@@ -6,8 +6,8 @@ const catalogLink = (m, kind, name) => (m.meta.openmetadata ? outside(`${m.meta.
 function cellLink(m, p, cell) {
   if (!cell) return h("span", { class: "muted" }, "cell not named");
   const url = m.P.url[p], id = m.P.id[p], found = url && [`/hex/${id}`, `/app/${id}`].find((part) => url.includes(part));
-  const target = found ? `${url.split(found)[0]}/hex/${id}/draft/logic?selectedCellId=${encodeURIComponent(cell)}` : url;
-  const label = h("code", { title: cell }, cell.length > 13 ? `${cell.slice(0, 8)}…` : cell);
+  const told = m.cellAt.get(`${id}|${cell}`), target = told?.url ?? (found ? `${url.split(found)[0]}/hex/${id}/draft/logic?selectedCellId=${encodeURIComponent(cell)}` : url);
+  const label = told?.label ? h("span", { title: cell }, told.label) : h("code", { title: cell }, cell.length > 13 ? `${cell.slice(0, 8)}…` : cell);
   return /^https?:/i.test(target ?? "") ? h("a", { href: target, target: "_blank", rel: "noopener noreferrer" }, label) : label;
 }
 function cellsOf(m, row) {
