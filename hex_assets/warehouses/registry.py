@@ -9,6 +9,7 @@ from typing import Any
 from hex_assets.warehouses.base import WarehouseSettings
 
 MODULES: dict[str, str] = {
+    "athena": "hex_assets.warehouses.athena:AthenaSettings",
     "bigquery": "hex_assets.warehouses.bigquery:BigQuerySettings",
     "clickhouse": "hex_assets.warehouses.clickhouse:ClickHouseSettings",
     "databricks": "hex_assets.warehouses.databricks:DatabricksSettings",
