@@ -57,6 +57,7 @@ def read_current(client: OpenMetadataClient, service: str, tables: Iterable[str]
     for fqn, found_id in zip(
         missing := sorted(set(tables) - set(ids)),
         _parallel(lambda t: _table_id(client, t), missing),
+        strict=False,
     ):
         if found_id:
             ids[fqn] = found_id

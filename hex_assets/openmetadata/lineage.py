@@ -80,7 +80,7 @@ def desired_edges(
                 _evidence(rows),
                 _sql(rows, statements),
                 pairs,
-            )  # fmt: skip
+            )
         )
     found += [
         Edge(

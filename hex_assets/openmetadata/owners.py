@@ -40,7 +40,9 @@ def find_owners(client: OpenMetadataClient, emails: Iterable[str]) -> Owners:
     notes: list[str] = []
     try:
         with ThreadPoolExecutor(CONNECTIONS) as pool:
-            for email, ref in zip(wanted, pool.map(lambda e: _search(client, e), wanted)):
+            for email, ref in zip(
+                wanted, pool.map(lambda e: _search(client, e), wanted), strict=True
+            ):
                 if ref:
                     refs[email] = ref
     except OpenMetadataError as error:
