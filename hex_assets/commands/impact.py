@@ -143,13 +143,18 @@ def _print(report: Report, impact: Impact) -> None:
 
     console = Console()
     window = report.window
-    verb = f"{len(impact.readers)} projects read it" if impact.readers else "nothing reads it"
-    if len(impact.readers) == 1:
-        verb = "1 project reads it"
-    heading = Text(f"{impact.subject.name}: {verb}", style="bold")
+    if impact.readers:
+        verb = f"read by {_counted(len(impact.readers), 'project')}"
+    elif impact.possible_readers:
+        verb = f"no certain reader, {_counted(len(impact.possible_readers), 'project')} may read it"
+    else:
+        verb = "nothing reads it"
+    heading = Text(_plain(f"{impact.subject.name}: {verb}"), style="bold")
     console.print(heading)
     console.print(
-        Text(f"{window.first_day} to {window.last_day}, {window.stored_days} days stored"),
+        Text(
+            f"{window.first_day} to {window.last_day}, {_counted(window.stored_days, 'day')} stored"
+        ),
         style="dim",
     )
     _table(console, report, "Read by", impact.readers)
@@ -167,6 +172,17 @@ def _print(report: Report, impact: Impact) -> None:
         )
 
 
+def _plain(text: str) -> str:
+    """Without control characters: a title must not steer the terminal."""
+    return "".join(
+        char if char == "\n" or ord(char) >= 32 and char != "\x7f" else "?" for char in text
+    )
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
 def _cell_name(report: Report, use: ProjectUse, cell: CellUse) -> str:
     if cell.cell_id is None:
         return "not named"
@@ -179,7 +195,9 @@ def _table(console: Any, report: Report, title: str, uses: tuple[ProjectUse, ...
 
     if not uses:
         return
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="")
+    table = Table(
+        title=title, title_justify="left", title_style="bold", header_style="", show_lines=True
+    )
     for name in ("Project", "How", "Cells"):
         table.add_column(name, overflow="fold")
     table.add_column("Queries", justify="right")
@@ -201,5 +219,5 @@ def _table(console: Any, report: Report, title: str, uses: tuple[ProjectUse, ...
             use.project.owner or "unknown",
         )
         # Text, not markup: a title may hold brackets.
-        table.add_row(*(Text(value) for value in values))
+        table.add_row(*(Text(_plain(value)) for value in values))
     console.print(table)

@@ -7,7 +7,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hex_assets.__main__ import main
-from hex_assets_tests.report.frames import NASTY
+from hex_assets.storage.store import TableStore
+from hex_assets.tables import PROJECTS
+from hex_assets_tests.report.frames import NASTY, project
 from hex_assets_tests.report.store import write_tables
 
 
@@ -38,7 +40,8 @@ def test_a_table_that_nothing_reads_lets_it_pass(run) -> None:
 
 
 def test_a_possible_reader_stops_it_unless_told_otherwise(run) -> None:
-    assert run("orders.note").exit_code == 3
+    result = run("orders.note")
+    assert result.exit_code == 3 and "no certain reader, 1 project may read it" in result.output
     assert run("orders.note", "--certain-only").exit_code == 0
 
 
@@ -76,3 +79,11 @@ def test_no_stored_lineage_is_bad_input_and_not_an_all_clear(
     monkeypatch.setenv("HEX_ASSETS_CONFIG", str(settings))
     result = CliRunner().invoke(main, ["impact", "orders"])
     assert result.exit_code == 2 and "no lineage is stored" in result.output
+
+
+def test_a_title_cannot_steer_the_terminal(run, tmp_path: Path) -> None:
+    store = TableStore(str(tmp_path / "data"))
+    frame = PROJECTS.from_rows([project("sales", title="\x1b[31mred")])
+    store.write(("hex", "projects"), "2026-11-20", frame.to_batches(), frame.schema)
+    result = run("orders")
+    assert "?[31mred" in result.output and "\x1b[31m" not in result.output
