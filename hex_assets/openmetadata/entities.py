@@ -1,4 +1,4 @@
-"""What is published and what is found: frozen values, shared by desired, current, plan and apply."""
+"""What is published and what is found: frozen values that all steps share."""
 
 from __future__ import annotations
 
