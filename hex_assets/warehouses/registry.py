@@ -13,6 +13,7 @@ MODULES: dict[str, str] = {
     "bigquery": "hex_assets.warehouses.bigquery:BigQuerySettings",
     "clickhouse": "hex_assets.warehouses.clickhouse:ClickHouseSettings",
     "databricks": "hex_assets.warehouses.databricks:DatabricksSettings",
+    "redshift": "hex_assets.warehouses.redshift:RedshiftSettings",
     "snowflake": "hex_assets.warehouses.snowflake:SnowflakeSettings",
 }
 """`type` in the settings -> the settings class, imported when a warehouse of the type is used."""
