@@ -175,7 +175,7 @@ def _print(report: Report, impact: Impact) -> None:
 def _plain(text: str) -> str:
     """Without control characters: a title must not steer the terminal."""
     return "".join(
-        char if char == "\n" or ord(char) >= 32 and char != "\x7f" else "?" for char in text
+        char if char == "\n" or (ord(char) >= 32 and char != "\x7f") else "?" for char in text
     )
 
 
