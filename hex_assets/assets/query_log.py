@@ -135,5 +135,9 @@ def _spool_folder(run_id: str, warehouse: str, day: str) -> Path:
     return Path(tempfile.gettempdir()) / f"hex_assets_{run_id}" / warehouse / day
 
 
-def _known(values: dict[str, int | None]) -> dict[str, int]:
-    return {name: value for name, value in values.items() if value is not None}
+def _known(values: dict[str, int | datetime | None]) -> dict[str, int | dg.MetadataValue]:
+    return {
+        name: dg.MetadataValue.timestamp(value) if isinstance(value, datetime) else value
+        for name, value in values.items()
+        if value is not None
+    }
