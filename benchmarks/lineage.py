@@ -36,6 +36,7 @@ class Score:
     exact: int = 0
 
     def add(self, found: set[Any], truth: set[Any], optional: set[Any]) -> bool:
+        """Counts one text; whether its names are exactly the truth's."""
         self.texts += 1
         self.hit += len(found & truth)
         self.false += len(found - truth - optional)
@@ -45,6 +46,7 @@ class Score:
         return exact
 
     def line(self) -> str:
+        """Precision, recall, F1 and the share of exact texts."""
         precision = self.hit / (self.hit + self.false) if self.hit + self.false else 1.0
         recall = self.hit / (self.hit + self.missed) if self.hit + self.missed else 1.0
         total = precision + recall
@@ -100,8 +102,10 @@ def judge(case: dict[str, Any], answer: Answer, report: Report) -> None:
     if not right:
         report.misses.append(
             f"{case['id']} [{case['dialect']}] {' '.join(case['sql'].split())[:300]}\n"
-            f"    truth {case.get('sources')} -> {case.get('targets')} {case.get('column_lineage')}\n"
-            f"    found {answer['sources']} -> {answer['targets']} {answer['columns']} {answer.get('error')}"
+            f"    truth {case.get('sources')} -> {case.get('targets')} "
+            f"{case.get('column_lineage')}\n"
+            f"    found {answer['sources']} -> {answer['targets']} {answer['columns']} "
+            f"{answer.get('error')}"
         )
 
 

@@ -10,11 +10,11 @@ from hex_assets.lineage.tokens import JINJA_NAME
 
 _NAME = frozenset({TokenType.VAR, TokenType.IDENTIFIER, TokenType.DATABASE, TokenType.SCHEMA})
 _NOT_NAMES = frozenset(
-    "outfile dumpfile select with values unnest lateral table only where on set using group order limit case when "
-    "join left right inner outer full cross natural union all from into as and or not".split()
+    "outfile dumpfile select with values unnest lateral table only where on set using group "
+    "order limit case when join left right inner outer full cross natural union all from into "
+    "as and or not".split()
 )
 _FROM_FUNCTIONS = frozenset({"extract", "trim", "substring", "position", "overlay"})
-_AFTER_NAME_ENDS = frozenset("as".split())
 
 
 @dataclass

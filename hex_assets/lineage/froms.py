@@ -6,7 +6,8 @@ from sqlglot import exp
 
 from hex_assets.lineage.dialects import UNNESTED_PATHS
 from hex_assets.lineage.names import named
-from hex_assets.lineage.reader import Cte, Env, ExpressionReader
+from hex_assets.lineage.pivots import PivotReader
+from hex_assets.lineage.reader import Cte, Env
 from hex_assets.lineage.relations import (
     MAYBE,
     NOTHING,
@@ -24,10 +25,11 @@ from hex_assets.lineage.scopes import Scope, Source
 _FLATTEN = ["SEQ", "KEY", "PATH", "INDEX", "VALUE", "THIS"]
 
 
-class FromReader(ExpressionReader):
+class FromReader(PivotReader):
     """FROM clauses. Each item becomes a source of the scope, in the order of the text."""
 
     def read_cte(self, cte: Cte, outer: Scope | None) -> Relation:
+        """The relation of a CTE."""
         raise NotImplementedError
 
     def from_clause(self, node: exp.Expr, scope: Scope, env: Env) -> None:
@@ -43,10 +45,12 @@ class FromReader(ExpressionReader):
             self.match_recognize(match, scope, env)
 
     def joins(self, node: exp.Expr, scope: Scope, env: Env) -> None:
+        """All JOINs of a node."""
         for join in node.args.get("joins") or ():
             self.join(join, scope, env)
 
     def join(self, join: exp.Join, scope: Scope, env: Env) -> None:
+        """One JOIN: what it adds, and the columns of its condition."""
         if join.args.get("kind") == "ARRAY":  # ClickHouse: ARRAY JOIN expression AS alias
             for item in [join.this, *join.expressions]:
                 if item is not None:
@@ -120,6 +124,7 @@ class FromReader(ExpressionReader):
             scope.sources[-1].name = pivots[-1].alias.casefold()
 
     def table(self, node: exp.Table, scope: Scope, env: Env) -> None:
+        """A table, CTE, unnested path or table function by its name in FROM."""
         inner = node.this
         if isinstance(inner, exp.SemanticView):
             self.table(inner.this, Scope(self.dialect), env)
@@ -148,6 +153,7 @@ class FromReader(ExpressionReader):
         self.named_table(node, scope, env)
 
     def named_table(self, node: exp.Table, scope: Scope, env: Env) -> None:
+        """A table or file of the warehouse."""
         name = named(node, self.dialect)
         if name.file is not None:
             self.reading.files.setdefault(name.file)
@@ -178,6 +184,7 @@ class FromReader(ExpressionReader):
             self.origins(version, Scope(self.dialect), env)
 
     def derived_table(self, node: exp.Subquery, scope: Scope, env: Env) -> None:
+        """A subquery in FROM, or parentheses around joins."""
         env = self.ctes(node, env, scope)
         inner = node.this
         if isinstance(inner, exp.Subquery) and not inner.args.get("alias"):
@@ -200,12 +207,15 @@ class FromReader(ExpressionReader):
         self.add(node, relation, scope)
 
     def ctes(self, node: exp.Expr, env: Env, outer: Scope | None) -> Env:
+        """Reads a WITH clause; gives the environment of the query under it."""
         raise NotImplementedError
 
     def tail(self, node: exp.Expr, relation: Relation, env: Env, outer: Scope | None) -> None:
+        """ORDER BY of a query in parentheses."""
         raise NotImplementedError
 
     def unnest(self, node: exp.Unnest, scope: Scope, env: Env) -> None:
+        """UNNEST with its aliases and its offset."""
         origins = merged(self.origins(item, scope, env) for item in node.expressions)
         alias = node.args.get("alias")
         names = [column.name for column in alias.columns] if alias is not None else []
@@ -221,6 +231,7 @@ class FromReader(ExpressionReader):
             scope.add(Source("", Produced(NOTHING, [offset.name])))
 
     def lateral(self, node: exp.Lateral, scope: Scope, env: Env) -> None:
+        """LATERAL subqueries, views and functions."""
         inner = node.this
         if isinstance(inner, exp.Subquery):
             relation = self.query(inner, env, scope)
@@ -257,91 +268,3 @@ class FromReader(ExpressionReader):
         within = Scope(self.dialect, parent=scope)
         self.from_item(table, within, env)
         return merged(source.relation.row() for source in within.sources)
-
-    def pivoted(self, node: exp.Expr, relation: Relation, scope: Scope) -> Relation:
-        """The relation after PIVOT and UNPIVOT clauses."""
-        for pivot in node.args.get("pivots") or ():
-            within = Scope(self.dialect, parent=scope)
-            within.add(Source("", relation))
-            fields = [field for field in pivot.args.get("fields") or ()]
-            result = Derived()
-            if pivot.args.get("unpivot"):
-                columns = merged(
-                    self.origins(item, within, {})
-                    for field in fields
-                    for item in field.args.get("expressions") or ()
-                )
-                hidden = {
-                    column.name.casefold()
-                    for field in fields
-                    for item in field.args.get("expressions") or ()
-                    for column in item.find_all(exp.Column)
-                }
-                result.pass_on(Rest(relation, frozenset(hidden)))
-                for value in pivot.expressions:
-                    for part in value.find_all(exp.Identifier):
-                        result.add(part.name, columns)
-                for field in fields:
-                    result.add(field.this.name, NOTHING)
-            else:
-                values = merged(self.origins(item, within, {}) for item in pivot.expressions)
-                by = merged(self.origins(field.this, within, {}) for field in fields)
-                self.reading.use(by, "group")
-                hidden = {
-                    column.name.casefold()
-                    for item in [*pivot.expressions, *(field.this for field in fields)]
-                    for column in item.find_all(exp.Column)
-                }
-                result.pass_on(Rest(relation, frozenset(hidden)))
-                for identifier in pivot.args.get("columns") or ():
-                    result.add(identifier.name, values)
-                    bare = identifier.name.strip("'")
-                    result.index.setdefault(bare.casefold(), values)
-            alias = pivot.args.get("alias")
-            if isinstance(alias, exp.TableAlias) and alias.columns:
-                result = result.renamed([column.name for column in alias.columns])
-            relation = result
-        return relation
-
-    def pivot_statement(self, node: exp.Pivot, scope: Scope, env: Env) -> None:
-        """DuckDB's `PIVOT t ON c USING sum(x) GROUP BY y`, also in FROM."""
-        within = Scope(self.dialect, parent=scope)
-        if node.this is not None:
-            self.from_item(node.this, within, env)
-        on = merged(self.origins(item, within, env) for item in node.expressions)
-        values = merged(self.origins(item, within, env) for item in node.args.get("using") or ())
-        self.reading.use(on, "group")
-        group = node.args.get("group")
-        result = Derived()
-        for item in group.expressions if group is not None else ():
-            found = self.origins(item, within, env)
-            self.reading.use(found, "group")
-            result.add(item.name, found)
-        result.pass_on(Rest(Produced(values | on, [], MAYBE)))
-        scope.add(Source(node.alias.casefold(), result))
-
-    def match_recognize(self, node: exp.Expr, scope: Scope, env: Env) -> None:
-        """MATCH_RECOGNIZE: rows of a pattern; its names for rows qualify the table's columns."""
-        names = {item.alias.casefold() for item in node.args.get("define") or ()}
-        pattern = node.args.get("pattern")
-        if pattern is not None:
-            names |= {word.casefold() for word in pattern.name.replace("(", " ").split()}
-        before = list(scope.sources)
-        for name in names:
-            if before:
-                scope.add(Source(name.strip("+*?)"), before[-1].relation))
-        result = Derived()
-        for item in node.args.get("partition_by") or ():
-            found = self.origins(item, scope, env)
-            self.reading.use(found, "group")
-            result.add(item.name, found)
-        if node.args.get("order") is not None:
-            self.reading.use(self.origins(node.args["order"], scope, env), "order")
-        for item in node.args.get("measures") or ():
-            measure = item.this
-            result.add(measure.alias_or_name, self.origins(measure, scope, env))
-        for item in node.args.get("define") or ():
-            self.reading.use(self.origins(item.this, scope, env), "filter")
-        if node.args.get("rows") is not None and before:
-            result.pass_on(Rest(before[-1].relation))
-        scope.sources[:] = [*before[:-1], Source(node.alias.casefold(), result)]

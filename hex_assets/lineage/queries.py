@@ -29,6 +29,7 @@ class QueryReader(FromReader):
     """Queries of every shape: SELECT, set operations, VALUES, subqueries, CTEs."""
 
     def query(self, node: exp.Expr, env: Env, outer: Scope | None) -> Relation:
+        """The relation that a query of any shape gives."""
         self.reading.tick()
         if isinstance(node, exp.Select):
             return self.select(node, env, outer)
@@ -93,6 +94,7 @@ class QueryReader(FromReader):
         return cte.relation
 
     def subquery(self, node: exp.Subquery, env: Env, outer: Scope | None) -> Relation:
+        """A query in parentheses, with its own WITH, joins and pivots."""
         env = self.ctes(node, env, outer)
         inner = node.this
         has_from = isinstance(inner, exp.Table) or node.args.get("joins")
@@ -126,6 +128,7 @@ class QueryReader(FromReader):
         anchor: Cte | None = None,
     ) -> Relation:
         # Hundreds of UNIONs lean to the left: walk that spine, do not recurse on it.
+        """UNION, INTERSECT, EXCEPT: columns of the first branch, joined by position or name."""
         spine: list[exp.SetOperation] = []
         item: exp.Expr = node
         while isinstance(item, exp.SetOperation):
@@ -147,6 +150,7 @@ class QueryReader(FromReader):
         return result
 
     def values(self, node: exp.Values, env: Env, outer: Scope | None) -> Relation:
+        """VALUES as rows; constants come from nowhere."""
         scope = Scope(self.dialect, parent=outer)
         alias = node.args.get("alias")
         names = [column.name for column in alias.columns] if alias is not None else []
@@ -165,6 +169,7 @@ class QueryReader(FromReader):
         return result
 
     def select(self, node: exp.Select, env: Env, outer: Scope | None) -> Relation:
+        """A SELECT: FROM, projections, then every clause's columns under its usage."""
         env = self.ctes(node, env, outer)
         scope = Scope(self.dialect, parent=outer)
         for key, cte in env.items():
@@ -200,12 +205,13 @@ class QueryReader(FromReader):
         return relation
 
     def grouping(self, node: exp.Select, relation: Derived, scope: Scope, env: Env) -> None:
+        """GROUP BY with positions, aliases and grouping sets."""
         group = node.args.get("group")
         if group is None:
             return
         columns = relation.star()
         if group.args.get("all") is True:
-            for projection, (_, origins) in zip(node.expressions, columns):
+            for projection, (_, origins) in zip(node.expressions, columns, strict=False):
                 if not projection.find(exp.AggFunc):
                     self.reading.use(origins, "group")
         expressions = list(group.expressions)
@@ -231,6 +237,7 @@ class QueryReader(FromReader):
         return self.origins(item, scope, env, aliases=True, prefer_alias=True)
 
     def projections(self, node: exp.Select, scope: Scope, env: Env) -> Derived:
+        """The output columns of a SELECT."""
         result = Derived()
         lateral = scope.allows_lateral_aliases()
         for item in node.expressions:
@@ -240,8 +247,8 @@ class QueryReader(FromReader):
             value = item.this if isinstance(item, exp.Alias) else item
             found = self.origins(value, scope, env, aliases=lateral)
             if isinstance(item, exp.Aliases):
-                for name in item.aliases:
-                    result.add(name.name, found)
+                for alias in item.aliases:
+                    result.add(alias.name, found)
                 continue
             name = self.output_name(item)
             result.add(name, found)
@@ -252,15 +259,16 @@ class QueryReader(FromReader):
     def output_name(self, item: exp.Expr) -> str:
         """The name of an output column: its alias, or else the expression's text."""
         if isinstance(item, (exp.Alias, exp.Column, exp.Dot)):
-            return item.output_name or item.name
+            return str(item.output_name or item.name)
         if isinstance(item, exp.PropertyEQ):
             return item.this.name
         if isinstance(item, exp.Cast) and self.dialect in ("postgres", "redshift"):
             if item.output_name:
-                return item.output_name
-        return item.sql(dialect=self.dialect or None, comments=False)
+                return str(item.output_name)
+        return str(item.sql(dialect=self.dialect or None, comments=False))
 
     def star(self, item: exp.Expr, result: Derived, scope: Scope, env: Env) -> None:
+        """`*` and `t.*` with EXCEPT, REPLACE and RENAME."""
         node = item.this if isinstance(item, exp.Column) else item
         hidden: set[str] = set()
         for except_ in node.args.get("except_") or ():

@@ -23,7 +23,7 @@ class TooSlow(Exception):
 
 @dataclass
 class Cte:
-    """A common table expression, or ClickHouse's named scalar; recursive ones are read on demand."""
+    """A common table expression, or ClickHouse's named scalar; read when it is asked for."""
 
     node: exp.Expr
     env: Env
@@ -55,11 +55,13 @@ class Reading:
     ticks: int = 0
 
     def tick(self) -> None:
+        """Raises TooSlow now and then after the deadline."""
         self.ticks += 1
         if self.ticks % 256 == 0 and time.monotonic() > self.deadline:
             raise TooSlow
 
     def key(self, parts: tuple[str, ...]) -> tuple[str, ...]:
+        """The name under which a table is one and the same."""
         if self.dialect in SENSITIVE_TABLES:
             return parts
         return tuple(part.casefold() for part in parts)
@@ -75,6 +77,7 @@ class Reading:
         return ref
 
     def source(self, parts: tuple[str, ...]) -> TableRef:
+        """Notes a table that is read."""
         ref = self.ref(parts)
         self.sources.setdefault(self.key(parts), ref)
         return ref
@@ -89,6 +92,7 @@ class Reading:
         return ref
 
     def use(self, origins: Origins, usage: str) -> None:
+        """Notes what columns are used for."""
         for ref, column in origins:
             entry = self.uses.setdefault((ref, column.casefold()), (column, set()))
             entry[1].add(usage)
@@ -114,9 +118,11 @@ class ExpressionReader:
         self.dialect = reading.dialect
 
     def query(self, node: exp.Expr, env: Env, outer: Scope | None) -> Relation:
+        """The relation that a query gives."""
         raise NotImplementedError
 
     def table_argument(self, table: exp.Table, scope: Scope, env: Env) -> Origins:
+        """The columns of a table that is given to a function."""
         raise NotImplementedError
 
     def origins(
@@ -162,6 +168,7 @@ class ExpressionReader:
         return merged(found) if len(found) != 1 else found[0]
 
     def lambda_body(self, node: exp.Lambda, scope: Scope, env: Env, aliases: bool) -> Origins:
+        """The columns of a lambda, whose parameters are no columns."""
         inner = Scope(self.dialect, parent=scope)
         inner.scalars = {p.name.casefold(): NOTHING for p in node.expressions}
         if aliases:
@@ -169,6 +176,7 @@ class ExpressionReader:
         return self.origins(node.this, inner, env)
 
     def window(self, node: exp.Window, scope: Scope, env: Env, aliases: bool) -> None:
+        """PARTITION BY and ORDER BY of a window."""
         for part in node.args.get("partition_by") or ():
             self.reading.use(self.origins(part, scope, env, aliases=aliases), "group")
         order = node.args.get("order")
@@ -176,6 +184,7 @@ class ExpressionReader:
             self.reading.use(self.origins(order, scope, env, aliases=aliases), "order")
 
     def column(self, node: exp.Column, scope: Scope, aliases: bool, prefer_alias: bool) -> Origins:
+        """The origins of a column reference."""
         if isinstance(node.this, exp.Star):
             qualifier = [part.name for part in node.parts[:-1]]
             relation = self.starred(qualifier, scope)

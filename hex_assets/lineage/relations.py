@@ -19,6 +19,7 @@ class TableRef:
 
     @property
     def name(self) -> str:
+        """The dotted name."""
         return ".".join(self.parts)
 
 
@@ -38,6 +39,7 @@ class Relation:
     """Something with columns. `lookup` takes a folded name and the spelling in the text."""
 
     def lookup(self, key: str, name: str) -> Answer:
+        """How certain the column is here, and its origins."""
         raise NotImplementedError
 
     def star(self) -> list[tuple[str, Origins]]:
@@ -60,6 +62,7 @@ class BaseTable(Relation):
         self.ref = ref
 
     def lookup(self, key: str, name: str) -> Answer:
+        """How certain the column is here, and its origins."""
         known = self.ref.columns
         if known is None:
             return MAYBE, frozenset(((self.ref, name),))
@@ -67,12 +70,14 @@ class BaseTable(Relation):
         return NOT_HERE if spelling is None else (SURE, frozenset(((self.ref, spelling),)))
 
     def star(self) -> list[tuple[str, Origins]]:
+        """All columns in order; `*` for the ones not known by name."""
         known = self.ref.columns
         if known is None:
             return [("*", frozenset(((self.ref, "*"),)))]
         return [(spelling, frozenset(((self.ref, spelling),))) for spelling in known.values()]
 
     def is_open(self) -> bool:
+        """Whether columns may exist that are not known by name."""
         return self.ref.columns is None
 
 
@@ -84,12 +89,15 @@ class Rest(Relation):
     hidden: frozenset[str] = frozenset()
 
     def lookup(self, key: str, name: str) -> Answer:
+        """How certain the column is here, and its origins."""
         return NOT_HERE if key in self.hidden else self.relation.lookup(key, name)
 
     def star(self) -> list[tuple[str, Origins]]:
+        """All columns in order; `*` for the ones not known by name."""
         return [item for item in self.relation.star() if item[0].casefold() not in self.hidden]
 
     def is_open(self) -> bool:
+        """Whether columns may exist that are not known by name."""
         return self.relation.is_open()
 
 
@@ -102,10 +110,12 @@ class Derived(Relation):
     rests: list[Rest] = field(default_factory=list)
 
     def add(self, name: str, origins: Origins) -> None:
+        """Adds a named column."""
         self.items.append((name, origins))
         self.index.setdefault(name.casefold(), origins)
 
     def pass_on(self, rest: Rest) -> None:
+        """Adds what a star passes on."""
         if rest.is_open():
             self.items.append(rest)
             self.rests.append(rest)
@@ -114,6 +124,7 @@ class Derived(Relation):
                 self.add(name, origins)
 
     def lookup(self, key: str, name: str) -> Answer:
+        """How certain the column is here, and its origins."""
         origins = self.index.get(key)
         if origins is not None:
             return SURE, origins
@@ -122,6 +133,7 @@ class Derived(Relation):
         return choose([rest.lookup(key, name) for rest in self.rests])
 
     def star(self) -> list[tuple[str, Origins]]:
+        """All columns in order; `*` for the ones not known by name."""
         columns: list[tuple[str, Origins]] = []
         for item in self.items:
             if isinstance(item, Rest):
@@ -131,6 +143,7 @@ class Derived(Relation):
         return columns
 
     def is_open(self) -> bool:
+        """Whether columns may exist that are not known by name."""
         return bool(self.rests)
 
     def renamed(self, names: list[str]) -> Derived:
@@ -154,6 +167,7 @@ class SetResult(Relation):
     branches: list[Relation]
 
     def lookup(self, key: str, name: str) -> Answer:
+        """How certain the column is here, and its origins."""
         answers = [branch.lookup(key, name) for branch in self.branches]
         found = [answer for answer in answers if answer[0] != NO]
         if not found:
@@ -161,6 +175,7 @@ class SetResult(Relation):
         return min(answer[0] for answer in found), merged(answer[1] for answer in found)
 
     def star(self) -> list[tuple[str, Origins]]:
+        """All columns in order; `*` for the ones not known by name."""
         columns: dict[str, tuple[str, Origins]] = {}
         for branch in self.branches:
             for name, origins in branch.star():
@@ -171,6 +186,7 @@ class SetResult(Relation):
         return list(columns.values())
 
     def is_open(self) -> bool:
+        """Whether columns may exist that are not known by name."""
         return True
 
 
@@ -186,14 +202,17 @@ class Produced(Relation):
     fields: int = NO
 
     def lookup(self, key: str, name: str) -> Answer:
+        """How certain the column is here, and its origins."""
         if any(key == own.casefold() for own in self.names):
             return SURE, self.origins
         return (self.fields, self.origins) if self.fields else NOT_HERE
 
     def star(self) -> list[tuple[str, Origins]]:
+        """All columns in order; `*` for the ones not known by name."""
         return [(name, self.origins) for name in self.names]
 
     def is_open(self) -> bool:
+        """Whether columns may exist that are not known by name."""
         return bool(self.fields)
 
 

@@ -36,6 +36,7 @@ class Text:
         self._understood = 0
 
     def key(self, parts: Parts) -> Parts:
+        """The name under which a table is one and the same."""
         if self.dialect in SENSITIVE_TABLES:
             return parts
         return tuple(part.casefold() for part in parts)
@@ -75,6 +76,7 @@ class Text:
             self._inside.add(key)
 
     def add_source(self, parts: Parts) -> None:
+        """Adds a table that is read, unless the text made it itself."""
         if any(JINJA_NAME in part for part in parts):
             self.miss("jinja", "a table's name is a template expression")
             return
@@ -86,6 +88,7 @@ class Text:
         self._sources.setdefault(self.key(parts), parts)
 
     def add_target(self, parts: Parts) -> None:
+        """Adds a table that is written."""
         if any(JINJA_NAME in part for part in parts):
             self.miss("jinja", "a table's name is a template expression")
             return
@@ -96,6 +99,7 @@ class Text:
         self._targets.setdefault(self.key(parts), parts)
 
     def add_file(self, path: str) -> None:
+        """Adds a stage, path or URL."""
         self._understood += 1
         self._files.setdefault(path)
 

@@ -49,6 +49,7 @@ class Scope:
     natural: bool = False
 
     def add(self, source: Source) -> None:
+        """Adds a relation."""
         self.sources.append(source)
 
     def qualified(self, qualifiers: list[str], name: str) -> Answer | None:
@@ -137,6 +138,7 @@ class Scope:
         return None
 
     def allows_lateral_aliases(self) -> bool:
+        """Whether a SELECT may use its own earlier aliases."""
         return self.dialect in LATERAL_ALIASES
 
 

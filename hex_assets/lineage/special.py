@@ -96,11 +96,13 @@ def _unload(rest: str, text: Text, read_text: ReadText) -> bool:
     if not chunk or chunk[0].token_type != TokenType.L_PAREN:
         return False
     depth = 0
-    for end, token in enumerate(chunk):
+    end = 0
+    for position, token in enumerate(chunk):
         depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
         if depth == 0:
+            end = position
             break
-    else:
+    if not end:
         return False
     for token in chunk[end + 1 : end + 3]:
         if token.token_type == TokenType.STRING:

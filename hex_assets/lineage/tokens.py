@@ -1,4 +1,4 @@
-"""Prepares a text for the parser: tokens without the Hex comment, statements, short literal lists."""
+"""Prepares a text for the parser: no Hex comment, single statements, short literal lists."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def without_compound_assignment(tokens: list[Token]) -> list[Token]:
     """T-SQL's `SET a += b` as `SET a = b`: the written table's own column is not a source."""
     return [
         token
-        for token, following in zip(tokens, [*tokens[1:], None])
+        for token, following in zip(tokens, [*tokens[1:], None], strict=True)
         if not (
             token.text in _OPERATORS
             and following is not None

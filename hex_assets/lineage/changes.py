@@ -1,0 +1,290 @@
+"""Reads INSERT, UPDATE, DELETE and MERGE: what they write, and from which columns."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from hex_assets.lineage.names import named
+from hex_assets.lineage.queries import QueryReader
+from hex_assets.lineage.reader import Env
+from hex_assets.lineage.relations import BaseTable, Derived, Origins, Relation, Rest, TableRef
+from hex_assets.lineage.scopes import Scope, Source
+
+
+class ChangeReader(QueryReader):
+    """Statements that change rows, also those in a CTE."""
+
+    def outputs(self, relation: Relation, names: list[str], target: TableRef | None = None) -> None:
+        """Notes the output columns, under the names of the target's columns where given."""
+        columns = relation.star()
+        if not names and target is not None and target.columns and not relation.is_open():
+            if len(target.columns) == len(columns):
+                names = list(target.columns.values())
+        if names and not relation.is_open():
+            columns = [
+                (names[position] if position < len(names) else name, origins)
+                for position, (name, origins) in enumerate(columns)
+            ]
+        elif names:
+            return self._named_rest(relation, names)
+        for name, origins in columns:
+            self.output(name, origins)
+        return None
+
+    def _named_rest(self, relation: Relation, names: list[str]) -> None:
+        """A star with unknown columns under known names: which is which is not known."""
+        for _, origins in relation.star():
+            self.output("*", origins)
+
+    def output(self, name: str, origins: Origins) -> None:
+        """Notes an output column."""
+        self.reading.outputs.append((name, origins))
+        self.reading.use(origins, "output")
+
+    def plain_source(self, table: exp.Expr) -> None:
+        """A table that is read as a whole by its name."""
+        if isinstance(table, exp.Schema):
+            table = table.this
+        if isinstance(table, exp.Table):
+            parts = named(table, self.dialect).parts
+            if parts:
+                self.reading.source(parts)
+
+    def insert(self, node: exp.Insert, env: Env) -> None:
+        """INSERT with its columns."""
+        env = self.ctes(node, env, None)
+        target = node.this
+        if isinstance(target, exp.Directory):
+            self.reading.files.setdefault(target.this.name)
+            ref = None
+        else:
+            ref = self.reading.written(target)
+        query = node.args.get("expression")
+        if isinstance(query, exp.Expr):
+            if isinstance(query, exp.Values):
+                relation: Relation = self.values(query, env, None)
+                known = list(ref.columns.values()) if ref is not None and ref.columns else []
+                self.outputs(relation, column_names(target) or known)
+            elif isinstance(query, exp.Table):
+                within = Scope(self.dialect)
+                self.from_item(query, within, env)
+                self.outputs(within.sources[0].relation, column_names(target), ref)
+            else:
+                self.outputs(self.query(query, env, None), column_names(target), ref)
+        conflict = node.args.get("conflict")
+        if conflict is not None and ref is not None:
+            scope = Scope(self.dialect)
+            scope.add(Source(ref.parts[-1].casefold(), BaseTable(ref)))
+            self.origins(conflict, scope, env)
+
+    def target_scope(self, table: exp.Expr | None, env: Env, outer: Scope) -> TableRef | None:
+        """The written table as a source of the scope: its own columns do not count as read."""
+        if not isinstance(table, exp.Table):
+            return None
+        ref = self.reading.written(table)
+        if ref is not None:
+            source = Source((table.alias or ref.parts[-1]).casefold(), BaseTable(ref))
+            source.hidden_name = ref.parts[-1].casefold()
+            source.parts = tuple(part.casefold() for part in ref.parts)
+            outer.add(source)
+        return ref
+
+    def update(self, node: exp.Update, env: Env) -> None:
+        """UPDATE with FROM, joins and CTEs."""
+        env = self.ctes(node, env, None)
+        scope = Scope(self.dialect)
+        table = node.this
+        aliased = _aliased(node.args.get("from_"), table)
+        joins = table.args.get("joins") if isinstance(table, exp.Table) else None
+        if aliased is not None:
+            start = node.args["from_"].this
+            if aliased is start:
+                self.target_scope(aliased, env, scope)
+                self.joins(aliased, scope, env)
+            else:
+                self.target_in_joins(start, aliased, scope, env)
+        elif joins:
+            self.mysql_update(node, table, scope, env)
+        else:
+            self.target_scope(table, env, scope)
+            start = node.args.get("from_")
+            if start is not None:
+                self.from_item(start.this, scope, env)
+        self.joins(node, scope, env)
+        for item in node.expressions:
+            if isinstance(item, exp.EQ):
+                self.assignment(item.this, item.expression, scope, env)
+            else:
+                self.origins(item, scope, env)
+        self.where(node, scope, env)
+
+    def target_in_joins(self, start: exp.Expr, target: exp.Table, scope: Scope, env: Env) -> None:
+        """UPDATE whose target is one of the joined tables."""
+        joins = start.args.get("joins") or []
+        start.set("joins", None)
+        self.from_item(start, scope, env)
+        for join in joins:
+            if join.this is target:
+                self.target_scope(target, env, scope)
+                if join.args.get("on") is not None:
+                    self.reading.use(self.origins(join.args["on"], scope, env), "join")
+            else:
+                self.join(join, scope, env)
+
+    def mysql_update(self, node: exp.Update, table: exp.Table, scope: Scope, env: Env) -> None:
+        """UPDATE a JOIN b SET a.x = b.x: written are the tables whose columns are set."""
+        joins = table.args.get("joins") or []
+        tables = [table, *(join.this for join in joins)]
+        assigned = {
+            item.this.args["table"].name.casefold()
+            for item in node.expressions
+            if isinstance(item, exp.EQ) and item.this.args.get("table") is not None
+        }
+        for position, item in enumerate(tables):
+            name = (item.alias_or_name or "").casefold()
+            written = name in assigned or (not assigned and position == 0)
+            if written and isinstance(item, exp.Table):
+                self.target_scope(item, env, scope)
+            elif item is table:
+                bare = table.copy()
+                bare.set("joins", None)
+                self.from_item(bare, scope, env)
+            else:
+                self.from_item(item, scope, env)
+        for join in joins:
+            if join.args.get("on") is not None:
+                self.reading.use(self.origins(join.args["on"], scope, env), "join")
+
+    def assignment(self, left: exp.Expr, right: exp.Expr, scope: Scope, env: Env) -> None:
+        """SET column = value, or a tuple of them."""
+        if isinstance(left, (exp.Tuple, exp.Paren)):
+            names = [item.name for item in left.find_all(exp.Column)]
+            query = right.this if isinstance(right, exp.Paren) else right
+            if isinstance(query, exp.Query):
+                columns = self.query(query, env, scope).star()
+                for name, (_, origins) in zip(names, columns, strict=False):
+                    self.output(name, origins)
+            elif isinstance(right, exp.Tuple):
+                for name, item in zip(names, right.expressions, strict=False):
+                    self.output(name, self.origins(item, scope, env))
+            return
+        self.output(left.name, self.origins(right, scope, env))
+
+    def where(self, node: exp.Expr, scope: Scope, env: Env) -> None:
+        """The filter of a write."""
+        where = node.args.get("where")
+        if where is not None:
+            self.reading.use(self.origins(where, scope, env), "filter")
+
+    def delete(self, node: exp.Delete, env: Env) -> None:
+        """DELETE with USING or joins."""
+        env = self.ctes(node, env, None)
+        scope = Scope(self.dialect)
+        tables = node.args.get("tables")
+        start = node.this
+        if tables:  # DELETE t FROM t JOIN s: the written ones are named first
+            names = {table.alias_or_name.casefold() for table in tables}
+            candidates = [start, *(join.this for join in start.args.get("joins") or ())]
+            for item in candidates:
+                if isinstance(item, exp.Table) and names & {
+                    item.alias_or_name.casefold(),
+                    item.name.casefold(),
+                }:
+                    self.target_scope(item, env, scope)
+                else:
+                    item.set("joins", None)
+                    self.from_item(item, scope, env)
+        else:
+            self.target_scope(start, env, scope)
+            if isinstance(start, exp.Table):
+                self.joins(start, scope, env)
+        for item in node.args.get("using") or ():
+            self.from_item(item, scope, env)
+        self.where(node, scope, env)
+
+    def merge(self, node: exp.Merge, env: Env) -> None:
+        """MERGE: source, condition, and each action."""
+        env = self.ctes(node, env, None)
+        scope = Scope(self.dialect)
+        target = self.target_scope(node.this, env, scope)
+        self.from_item(node.args["using"], scope, env)
+        if node.args.get("on") is not None:
+            self.reading.use(self.origins(node.args["on"], scope, env), "join")
+        source = scope.sources[-1].relation
+        whens = node.args.get("whens")
+        for when in whens.expressions if whens is not None else ():
+            if when.args.get("condition") is not None:
+                found = self.origins(when.args["condition"], scope, env)
+                self.reading.use(found, "filter")
+            self.merge_action(when.args.get("then"), source, target, scope, env)
+
+    def merge_action(
+        self,
+        action: exp.Expr | None,
+        source: Relation,
+        target: TableRef | None,
+        scope: Scope,
+        env: Env,
+    ) -> None:
+        """UPDATE or INSERT of a MERGE."""
+        if isinstance(action, exp.Update):
+            for item in action.expressions:
+                if isinstance(item, exp.EQ):
+                    self.assignment(item.this, item.expression, scope, env)
+                elif isinstance(item, exp.Star):
+                    self.outputs(source, [])
+        elif isinstance(action, exp.Insert):
+            values = action.args.get("expression")
+            columns = action.this
+            names = [c.name for c in columns.expressions] if isinstance(columns, exp.Tuple) else []
+            if isinstance(values, exp.Tuple):
+                inner = Scope(self.dialect, parent=scope)
+                inner.add(Source("", source))
+                if not names and target is not None and target.columns:
+                    names = list(target.columns.values())
+                for position, cell in enumerate(values.expressions):
+                    name = names[position] if position < len(names) else self.output_name(cell)
+                    self.output(name, self.origins(cell, inner, env))
+            else:
+                self.outputs(source, names, target)
+
+    def modification(self, node: exp.Expr, env: Env) -> Relation:
+        """A data-modifying CTE: gives the rows of its RETURNING."""
+        if isinstance(node, exp.Insert):
+            kept = self.reading.outputs
+            self.insert(node, env)
+            del kept
+        elif isinstance(node, exp.Update):
+            self.update(node, env)
+        elif isinstance(node, exp.Delete):
+            self.delete(node, env)
+        elif isinstance(node, exp.Merge):
+            self.merge(node, env)
+        result = Derived()
+        table = node.this.this if isinstance(node.this, exp.Schema) else node.this
+        if isinstance(table, exp.Table) and node.args.get("returning") is not None:
+            scope = Scope(self.dialect)
+            ref = self.target_scope(table, env, scope)
+            if ref is not None:
+                rest = Rest(BaseTable(ref))
+                result.pass_on(rest)
+        return result
+
+
+def column_names(target: exp.Expr | None) -> list[str]:
+    """The column list after a target's name."""
+    if not isinstance(target, exp.Schema):
+        return []
+    kinds = (exp.Identifier, exp.ColumnDef, exp.Column)
+    return [item.name for item in target.expressions if isinstance(item, kinds)]
+
+
+def _aliased(start: exp.Expr | None, target: exp.Expr) -> exp.Table | None:
+    """The table in FROM whose alias an UPDATE names as its target."""
+    if start is None or not isinstance(target, exp.Table) or target.args.get("db"):
+        return None
+    first = start.this
+    for item in [first, *(join.this for join in first.args.get("joins") or ())]:
+        if isinstance(item, exp.Table) and item.alias_or_name.casefold() == target.name.casefold():
+            return item
+    return None
