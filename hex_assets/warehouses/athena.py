@@ -200,8 +200,7 @@ class AthenaLog:
 
     def _client(self) -> Any:
         boto3 = vendor_module("boto3", warehouse=self.name, extra="athena")
-        from botocore.config import Config
-
+        config = vendor_module("botocore.config", warehouse=self.name, extra="athena")
         settings = self.settings
         session = boto3.Session(
             profile_name=settings.profile,
@@ -211,17 +210,15 @@ class AthenaLog:
             aws_session_token=_value(settings.sessionToken),
         )
         retries = {"mode": "adaptive", "max_attempts": 6}
-        config = Config(retries=retries, connect_timeout=10, read_timeout=60)
-        return session.client("athena", endpoint_url=settings.endpointUrl, config=config)
+        options = config.Config(retries=retries, connect_timeout=10, read_timeout=60)
+        return session.client("athena", endpoint_url=settings.endpointUrl, config=options)
 
     @contextmanager
     def _errors(self, started: Any = lambda: False) -> Iterator[None]:
-        vendor_module("boto3", warehouse=self.name, extra="athena")
-        from botocore.exceptions import BotoCoreError, ClientError
-
+        botocore = vendor_module("botocore.exceptions", warehouse=self.name, extra="athena")
         try:
             yield
-        except ClientError as error:
+        except botocore.ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
             detail = f"{self._place()}: {self._clean(error)}"
             if code in BAD_LOGIN:
@@ -229,7 +226,7 @@ class AthenaLog:
             if code in ACCESS_DENIED:
                 raise CannotRead(f"{detail}; {MEND}") from None
             raise CannotRead(detail) from None
-        except BotoCoreError as error:
+        except botocore.BotoCoreError as error:
             detail = f"{self._place()}: {self._clean(error)}"
             if started():
                 raise BrokenRead(f"{detail}; the connection broke in the read") from None

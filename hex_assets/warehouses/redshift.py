@@ -106,7 +106,8 @@ class RedshiftLog:
 
     def _rows(self, window: Window, resume: Position | None) -> Iterator[dict[str, Any]]:
         with self._cursor() as cursor:
-            users = dict(self._all(cursor, "SELECT usesysid, usename FROM pg_user", ()))
+            found = self._all(cursor, "SELECT usesysid, usename FROM pg_user", ())
+            users: dict[int, str] = {int(row[0]): str(row[1]) for row in found}
             started = False
             while True:
                 heads = self._heads(cursor, window, resume, started)
@@ -285,7 +286,7 @@ LEFT JOIN ({self._tagged()}) t ON t.id = h.{log.query_id} WHERE {self._window()}
 
     @contextmanager
     def _errors(self, *, connecting: bool = False, started: bool = False) -> Iterator[None]:
-        from redshift_connector import Error, InterfaceError, OperationalError
+        from redshift_connector.error import Error, InterfaceError, OperationalError
 
         try:
             yield
