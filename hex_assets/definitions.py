@@ -33,9 +33,10 @@ from hex_assets.resources import (
 from hex_assets.settings import Settings, config_path, load_settings
 from hex_assets.storage.io_manager import ParquetIOManager
 
-# `backfill_policy` and partitioned checks are beta in Dagster 1.13; one line for each asset
-# would bury the log.
+# Backfill policies are beta and partitioned checks a preview in Dagster 1.13; a warning for each
+# asset would bury the log.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
+warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
 
 def build_definitions(settings: Settings, key_prefix: Sequence[str] = ()) -> dg.Definitions:
@@ -74,14 +75,16 @@ def build_definitions(settings: Settings, key_prefix: Sequence[str] = ()) -> dg.
 def _resources(settings: Settings) -> dict[str, Any]:
     catalog = settings.openmetadata
     return {
-        "hex_api": HexResource(settings=settings.hex.model_dump(mode="json")),
+        "hex_api": HexResource(settings=settings.hex.model_dump(mode="json", exclude_none=True)),
         "openmetadata": OpenMetadataResource(
-            settings=catalog.model_dump(mode="json") if catalog else {}
+            settings=catalog.model_dump(mode="json", exclude_none=True) if catalog else {}
         ),
         "table_store": TableStoreResource(path=settings.storage.path),
         "tables": ParquetIOManager(path=settings.storage.path),
     } | {
-        resource_key(name): WarehouseResource(name=name, settings=found.model_dump(mode="json"))
+        resource_key(name): WarehouseResource(
+            name=name, settings=found.model_dump(mode="json", exclude_none=True)
+        )
         for name, found in settings.warehouses.items()
     }
 

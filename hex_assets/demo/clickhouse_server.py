@@ -291,6 +291,9 @@ def main() -> None:
     print(f"http://127.0.0.1:{server.server_port}", flush=True)
     server.serve_forever(poll_interval=0.1)
     server.server_close()
+    # chDB prints a harmless complaint of its thread pools when its process ends in order.
+    sys.stdout.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":

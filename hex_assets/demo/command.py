@@ -31,6 +31,8 @@ def demo(folder: Path, ui: bool, serve: bool, port: int) -> None:
     Needs no account and no network. Everything listens on 127.0.0.1 and ends with the command.
     """
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 110  # a log file has no width of its own
     # SIGTERM unwinds like Ctrl-C, so that no server is left behind.
     signal.signal(signal.SIGTERM, _interrupt)
     # A shell starts background jobs with SIGINT ignored.
@@ -79,8 +81,10 @@ def _dagster_dev(console: Console, folder: Path, port: int) -> None:
         f"\nThe Dagster UI comes up at http://127.0.0.1:{port} in about a minute; Ctrl-C ends it."
     )
     process = subprocess.Popen(
-        [sys.executable, "-m", "dagster", "dev", "-m", "hex_assets.definitions"]
-        + ["--host", "127.0.0.1", "--port", str(port)],
+        [
+            *(sys.executable, "-m", "dagster", "dev", "-m", "hex_assets.definitions"),
+            *("--host", "127.0.0.1", "--port", str(port)),
+        ],
         cwd=folder,
     )
     try:
