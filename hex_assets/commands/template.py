@@ -18,7 +18,7 @@ from hex_assets.secret import Secret
 from hex_assets.settings import HexSettings, OpenMetadataSettings
 from hex_assets.warehouses.registry import settings_class
 
-CHANGE_ME = "CHANGE_ME"
+CHANGE_ME = "CHANGE-ME"
 SCHEMA_FILE = "hex_assets.schema.json"
 HEAD = f"""\
 # yaml-language-server: $schema={SCHEMA_FILE}
@@ -62,7 +62,7 @@ class Draft:
 
 
 def warehouse_values(kind: str) -> dict[str, Any]:
-    """What a warehouse of a type needs at least, with `CHANGE_ME` for what only a person knows."""
+    """What a warehouse of a type needs at least, with `CHANGE-ME` for what only a person knows."""
     values: dict[str, Any] = {"type": kind}
     for name, info in settings_class(kind).model_fields.items():
         if name == "type":

@@ -70,7 +70,7 @@ def test_every_option_keeps_its_value(imported: tuple[str, Path]) -> None:
 def test_no_literal_secret_reaches_a_file_or_the_screen(imported: tuple[str, Path]) -> None:
     output, folder = imported
     everything = output + "".join(path.read_text() for path in folder.iterdir())
-    assert "literal" not in everything
+    assert "hxtw_literal" not in everything and "literal.jwt" not in everything
     assert "HEX_TOKEN" in output and "OPENMETADATA_JWT_TOKEN" in output
 
 
@@ -95,4 +95,4 @@ def test_broken_yaml_shows_the_line_and_not_its_text(tmp_path: Path) -> None:
         import_recipe, [str(tmp_path / "r.yaml"), "--folder", str(tmp_path)]
     )
     assert result.exit_code == 1
-    assert "line" in result.output and "literal" not in result.output
+    assert "line" in result.output and "hxtw_" not in result.output
