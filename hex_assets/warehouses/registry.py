@@ -14,6 +14,7 @@ MODULES: dict[str, str] = {
     "clickhouse": "hex_assets.warehouses.clickhouse:ClickHouseSettings",
     "databricks": "hex_assets.warehouses.databricks:DatabricksSettings",
     "redshift": "hex_assets.warehouses.redshift:RedshiftSettings",
+    "mysql": "hex_assets.warehouses.mysql:MySQLSettings",
     "snowflake": "hex_assets.warehouses.snowflake:SnowflakeSettings",
 }
 """`type` in the settings -> the settings class, imported when a warehouse of the type is used."""
