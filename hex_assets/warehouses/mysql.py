@@ -193,8 +193,8 @@ class MySQLLog:
 
     @contextmanager
     def _connection(self) -> Iterator[Any]:
-        import pymysql
-        import pymysql.cursors
+        import pymysql  # type: ignore[import-untyped]
+        import pymysql.cursors  # type: ignore[import-untyped]
 
         settings = self.settings
         try:

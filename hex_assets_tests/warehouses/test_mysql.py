@@ -112,7 +112,7 @@ def test_a_second_read_gives_the_same_rows(port: int, window: Window) -> None:
 
 
 def test_refusals_name_the_mend_and_no_password(port: int, window: Window) -> None:
-    with pytest.raises(CannotRead, match="GRANT SELECT ON mysql.general_log TO stranger"):
+    with pytest.raises(CannotRead, match=r"GRANT SELECT ON mysql\.general_log TO stranger"):
         rows(log_of(port, "stranger").read(window))
     with pytest.raises(CannotConnect, match="TEST_WRONG") as raised:
         rows(log_of(port, variable="TEST_WRONG").read(window))
