@@ -43,8 +43,10 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         capture_output=True,
     )
     server = subprocess.Popen(
-        ["mariadbd", *base, f"--socket={folder}/s.sock", "--bind-address=127.0.0.1"]
-        + [f"--port={port}", "--log-output=TABLE", "--general-log=ON"],
+        [
+            *["mariadbd", *base, f"--socket={folder}/s.sock", "--bind-address=127.0.0.1"],
+            *[f"--port={port}", "--log-output=TABLE", "--general-log=ON"],
+        ],
         stderr=subprocess.DEVNULL,
     )
     try:
