@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import dagster as dg
-import requests
 
 from hex_assets.hex.errors import HexError
 from hex_assets.openmetadata.errors import (
@@ -25,7 +24,6 @@ KNOWN = (
     LogSourceError,
     OpenMetadataError,
     PublicationFailed,
-    requests.RequestException,
 )
 """Errors that may be gone at the next try."""
 

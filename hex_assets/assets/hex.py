@@ -10,7 +10,6 @@ from hex_assets.assets.failures import told_plainly
 from hex_assets.assets.metadata import definition_metadata, row_count, sample
 from hex_assets.assets.names import Names
 from hex_assets.assets.retries import NETWORK_RETRIES
-from hex_assets.hex.frames import projects_table
 from hex_assets.partitions import day_bounds
 from hex_assets.resources import HexResource, TableStoreResource
 from hex_assets.storage.store import TableStore
@@ -48,6 +47,8 @@ def projects_asset(names: Names, days: dg.DailyPartitionsDefinition) -> dg.Asset
         hex_api: HexResource,
         table_store: TableStoreResource,
     ) -> dict[str, pa.Table]:
+        from hex_assets.hex.frames import projects_table
+
         with told_plainly():
             client = hex_api.client()
             observed = projects_table(client, datetime.now(timezone.utc))

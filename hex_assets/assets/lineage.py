@@ -7,6 +7,7 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from hex_assets import lineage
 from hex_assets.assets.metadata import (
     definition_metadata,
     markdown_table,
@@ -15,7 +16,6 @@ from hex_assets.assets.metadata import (
     shares,
 )
 from hex_assets.assets.names import Names
-from hex_assets.lineage import derive_statements, edges_of
 from hex_assets.settings import Settings
 from hex_assets.storage.store import DayTables
 from hex_assets.tables import EDGES, QUERY_LOG, STATEMENTS
@@ -49,7 +49,7 @@ def statements_asset(
         context: dg.AssetExecutionContext, catalog_tables: DayTables, **query_logs: DayTables
     ) -> dict[str, pa.Table]:
         derived = {
-            day: derive_statements(
+            day: lineage.derive_statements(
                 _log_of(day, query_logs),
                 catalog_tables[day],
                 services=services,
@@ -87,7 +87,7 @@ def edges_asset(
         context: dg.AssetExecutionContext, statements: DayTables, **query_logs: DayTables
     ) -> dict[str, pa.Table]:
         derived = {
-            day: edges_of(_log_of(day, query_logs), statements[day])
+            day: lineage.edges_of(_log_of(day, query_logs), statements[day])
             for day in context.partition_keys
         }
         for day, table in derived.items():

@@ -7,11 +7,11 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
+from hex_assets import lineage
 from hex_assets.assets.failures import told_plainly
 from hex_assets.assets.metadata import definition_metadata, markdown_table, row_count
 from hex_assets.assets.names import Names
 from hex_assets.assets.retries import NETWORK_RETRIES
-from hex_assets.lineage import merge_edges
 from hex_assets.partitions import day_bounds
 from hex_assets.resources import OpenMetadataResource, TableStoreResource
 from hex_assets.storage.store import TableStore
@@ -57,7 +57,7 @@ def publication_asset(names: Names, days: dg.DailyPartitionsDefinition) -> dg.As
             )
         snapshot_day, projects = newest
         edge_days = _edge_days(store, names, settings.lookBackDays)
-        edges = merge_edges(store.read(names.edges.path, day) for day in edge_days)
+        edges = lineage.merge_edges(store.read(names.edges.path, day) for day in edge_days)
         context.log.info(
             f"publishing the projects of {snapshot_day} and {edges.num_rows} edges of "
             f"{len(edge_days)} days to {settings.hostPort}"

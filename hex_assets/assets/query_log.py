@@ -12,11 +12,11 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from hex_assets import lineage
 from hex_assets.assets.failures import told_plainly
 from hex_assets.assets.metadata import definition_metadata
 from hex_assets.assets.names import Names
 from hex_assets.assets.retries import NETWORK_RETRIES
-from hex_assets.lineage import annotate
 from hex_assets.partitions import day_bounds
 from hex_assets.resources import WarehouseResource
 from hex_assets.storage.io_manager import BatchStream
@@ -100,7 +100,7 @@ def _fill(
     )
     started = told = time.monotonic()
     for batch in source.read(window, resume):
-        rows = annotate(pa.Table.from_batches([batch]))
+        rows = lineage.annotate(pa.Table.from_batches([batch]))
         usable = rows.filter(
             pc.or_(pc.is_in(rows["comment"], pa.array(["found", "cut"])), rows["truncated"])
         )

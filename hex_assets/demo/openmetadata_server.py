@@ -9,7 +9,7 @@ import json
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -91,10 +91,12 @@ class OpenMetadataServer:
         tables: Mapping[str, Iterable[tuple[str, str]]] | None = None,
         users: Iterable[str] = (),
         teams: Iterable[tuple[str, str]] = (),
+        views: Container[str] = (),
     ) -> None:
         """Put tables (service.database.schema.table -> columns), users and teams in place.
 
         Users are e-mails; their name is the local part. Teams are pairs of name and e-mail.
+        `views` are the names of those tables that are views.
         """
         root = Principal("admin")
         with self.store.lock:
@@ -108,6 +110,7 @@ class OpenMetadataServer:
                     "name": table,
                     "databaseSchema": f"{parent}.{schema}",
                     "columns": [{"name": n, "dataType": t} for n, t in columns],
+                    "tableType": "View" if name in views else "Regular",
                 }
                 self._seed("table", body, root)
             for email in users:

@@ -77,13 +77,18 @@ def demo_servers(folder: Path) -> Iterator[Demo]:
 
 
 def _fill_catalog(server: OpenMetadataServer) -> None:
-    tables = {
-        f"{DATABASE_SERVICE}.{CATALOG_DATABASE}.{table.full_name}": [
-            (name, CATALOG_TYPES.get(kind, "STRING")) for name, kind in table.columns
-        ]
+    names = {
+        f"{DATABASE_SERVICE}.{CATALOG_DATABASE}.{table.full_name}": table
         for table in workspace.CATALOG_TABLES
     }
-    server.seed(tables, [person.email.lower() for person in workspace.CATALOG_USERS])
+    server.seed(
+        {
+            name: [(column, CATALOG_TYPES.get(kind, "STRING")) for column, kind in table.columns]
+            for name, table in names.items()
+        },
+        users=[person.email.lower() for person in workspace.CATALOG_USERS],
+        views={name for name, table in names.items() if table.view},
+    )
 
 
 def _fill_warehouse(server: ClickHouseServer, hex_url: str) -> int:
