@@ -23,6 +23,7 @@ from hex_assets.settings import HexSettings, OpenMetadataSettings, Settings
 
 if TYPE_CHECKING:
     from hex_assets.hex.client import HexClient
+    from hex_assets.hex.models import Project
     from hex_assets.warehouses.base import WarehouseSettings
 
 CONNECT_SECONDS = 5.0
@@ -101,7 +102,8 @@ class _Doctor:
             self._projects.set_result(projects)
 
     def _hex(self, projects: list[Mapping[str, Any]]) -> Iterator[Finding]:
-        from hex_assets.hex.errors import HexError
+        from hex_assets.doctor_hex import probe_hex
+        from hex_assets.hex.frames import project_rows
 
         hex_settings = self.settings.hex
         connection = self._connection(
@@ -115,16 +117,12 @@ class _Doctor:
             return
         if connection.status == "failure":
             return
+        listed: list[Project] = []
         with client:
-            yield from client.probe()
-            from hex_assets.hex.frames import projects_table
-
-            try:
-                projects.extend(projects_table(client, datetime.now(timezone.utc)).to_pylist())
-            except HexError as error:
-                yield Finding("project list", "failure", error.message, error.mend)
-                return
-        yield _filters(projects, self.settings.openmetadata)
+            yield from probe_hex(client, listed)
+        projects.extend(project_rows(listed, client.host, "", datetime.now(timezone.utc)))
+        if projects:
+            yield _filters(projects, self.settings.openmetadata)
 
     def openmetadata(self) -> list[Finding]:
         settings = self.settings.openmetadata
