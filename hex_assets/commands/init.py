@@ -35,7 +35,7 @@ def init(
 ) -> None:
     """Write a commented hex_assets.yaml, .env.example and the schema for editors."""
 
-    def ask(given: str | None, question: str, default: str, kind: click.ParamType | None) -> str:
+    def ask(given: str | None, question: str, default: str, kind: click.Choice[str] | None) -> str:
         if given is not None or defaults:
             return default if given is None else given
         answer: str = click.prompt(question, default=default, type=kind)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from hex_assets.settings import Settings
@@ -19,8 +20,9 @@ def settings_schema() -> dict[str, Any]:
     """The JSON schema (draft 2020-12) of all settings, with every warehouse type."""
     kinds = {kind: settings_class(kind) for kind in sorted(MODULES)}
     classes = list(dict.fromkeys(kinds.values()))
+    models: list[type[BaseModel]] = [Settings, *classes]
     places, definitions = models_json_schema(
-        [(model, "validation") for model in (Settings, *classes)], ref_template=REF
+        [(model, "validation") for model in models], ref_template=REF
     )
     schema: dict[str, Any] = definitions["$defs"].pop("Settings")
     refs = {kind: places[model, "validation"]["$ref"] for kind, model in kinds.items()}

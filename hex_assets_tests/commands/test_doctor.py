@@ -87,7 +87,7 @@ def setup(
     late = datetime.now(timezone.utc) - timedelta(days=1)
     tokens = (
         Token(TOKEN),
-        Token(NARROW, scopes=frozenset({"projects", "collections"})),
+        Token(NARROW, scopes=frozenset({"projects", "users", "groups", "collections"})),
         Token(BLIND, scopes=frozenset({"users"})),
         Token(EXPIRED, expires_at=late),
     )
@@ -160,7 +160,7 @@ CASES: list[Case] = [
         "tokenType is workspace",
         "tokenType",
     ),
-    ("scopes missing", _set("HEX_TOKEN", NARROW), "Hex", "warning", "users", "scope"),
+    ("scopes missing", _set("HEX_TOKEN", NARROW), "Hex", "warning", "data connections", "scope"),
     ("projects not readable", _set("HEX_TOKEN", BLIND), "Hex", "failure", "projects", "scope"),
     (
         "filters drop all",
