@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from hex_assets.assets.catalog import catalog_tables_asset
+from hex_assets.assets.cells import cells_asset
 from hex_assets.assets.hex import projects_asset
 from hex_assets.assets.lineage import edges_asset, statements_asset
 from hex_assets.assets.names import Names
@@ -50,6 +51,7 @@ def build_definitions(settings: Settings, key_prefix: Sequence[str] = ()) -> dg.
     days = daily_partitions(settings.startDate)
     assets = [
         projects_asset(names, days),
+        cells_asset(names, days),
         *(
             query_log_asset(names, days, warehouse, found.type)
             for warehouse, found in settings.warehouses.items()

@@ -126,7 +126,8 @@ CELLS = TableSpec(
     pa.schema(
         [
             required("project_id", pa.string(), "Hex project"),
-            required("cell_id", pa.string(), "Hex's stable id of the cell, as queries name it"),
+            required("cell_id", pa.string(), "Hex's stable id of the cell"),
+            column("version_id", pa.string(), "its id in this draft; queries may name either"),
             required("cell_type", pa.string(), "SQL, CHART, DISPLAY_TABLE, COMPONENT_IMPORT, ..."),
             column("label", pa.string(), "label as written in Hex"),
             column("connection_id", pa.string(), "data connection; null: a dataframe query"),
@@ -135,6 +136,7 @@ CELLS = TableSpec(
             column("component_id", pa.string(), "component that a COMPONENT_IMPORT imports"),
             required("url", pa.string(), "link that opens the cell in Hex"),
             required("position", pa.int64(), "place in the project, from 0"),
+            column("project_last_edited_at", UTC_TIME, "the project's last edit when it was asked"),
             required("observed_at", UTC_TIME, "when Hex was asked"),
         ]
     ),

@@ -47,20 +47,27 @@ def projects_asset(names: Names, days: dg.DailyPartitionsDefinition) -> dg.Asset
         hex_api: HexResource,
         table_store: TableStoreResource,
     ) -> dict[str, pa.Table]:
-        from hex_assets.hex.frames import projects_table
+        from hex_assets.hex.frames import read_projects
 
         with told_plainly():
-            client = hex_api.client()
-            observed = projects_table(client, datetime.now(timezone.utc))
+            with hex_api.client() as client:
+                observed = read_projects(client, datetime.now(timezone.utc))
+        for note in observed.notes:
+            context.log.warning(note)
         newest = days.get_last_partition_key()
         snapshots = {
             day: _snapshot(
-                table_store.store, names, day, observed, keep=day != newest and not config.refresh
+                table_store.store,
+                names,
+                day,
+                observed.table,
+                keep=day != newest and not config.refresh,
             )
             for day in context.partition_keys
         }
         for day, table in snapshots.items():
-            context.add_asset_metadata(_summary(table), partition_key=day)
+            notes = {"notes": list(observed.notes)} if observed.notes else {}
+            context.add_asset_metadata(_summary(table) | notes, partition_key=day)
         return snapshots
 
     return projects

@@ -9,7 +9,6 @@ also misbehave: see `Fault`.
 from __future__ import annotations
 
 import argparse
-import base64
 import json
 import re
 import signal
@@ -18,145 +17,22 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import FrameType, TracebackType
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
-from hex_assets.demo import hex_documents as documents
 from hex_assets.demo import workspace
-from hex_assets.demo.workspace_model import Project, moment_at, stable_id
+from hex_assets.demo.hex_endpoints import ENDPOINTS
+from hex_assets.demo.hex_requests import SCOPES as SCOPES
+from hex_assets.demo.hex_requests import ApiError, Query, Request, cursor
+from hex_assets.demo.hex_requests import Fault as Fault
+from hex_assets.demo.hex_requests import Token as Token
+from hex_assets.demo.workspace_model import Project
 
 TOKEN = "hxtp_" + "d0" * 48
 """The personal token that the server accepts if it is given no other."""
-
-SCOPES = frozenset({"projects", "queriedTables", "users", "groups", "collections", "connections"})
-
-
-@dataclass(frozen=True)
-class Token:
-    """An accepted token: a workspace token has scopes, a personal one has all of its user's."""
-
-    value: str
-    scopes: frozenset[str] = SCOPES
-    expires_at: datetime | None = None
-
-    @property
-    def is_workspace(self) -> bool:
-        """Whether it is a workspace token."""
-        return self.value.startswith("hxtw_")
-
-
-@dataclass
-class Fault:
-    """Misbehaviour of the next `times` answers whose path matches, after `skip` good ones."""
-
-    path: str = ".*"
-    """Regular expression of the whole path, such as `/v1/projects`."""
-    status: int | None = None
-    headers: tuple[tuple[str, str], ...] = ()
-    html: bool = False
-    cut: bool = False
-    """Promise the whole body, send half."""
-    repeat_cursor: bool = False
-    """Every page says that the same page follows."""
-    delay_seconds: float = 0
-    times: int = 1
-    skip: int = 0
-
-
-class ApiError(Exception):
-    """An answer that is an error; `new` chooses Hex's newer envelope."""
-
-    def __init__(self, status: int, message: str, *, new: bool = False) -> None:
-        self.status = status
-        self.message = message
-        self.new = new
-        super().__init__(message)
-
-    def body(self) -> dict[str, Any]:
-        """The envelope."""
-        trace_id = stable_id("trace", self.message)
-        if not self.new:
-            return {"reason": self.message, "traceId": trace_id}
-        codes = {400: "BAD_REQUEST", 401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "NOT_FOUND"}
-        code = codes.get(self.status, "INTERNAL_SERVER_ERROR")
-        return {"message": self.message, "code": code, "issues": [], "traceId": trace_id}
-
-
-class Query:
-    """The parameters of a request, checked."""
-
-    def __init__(self, text: str, new: bool) -> None:
-        self._values = parse_qs(text, keep_blank_values=True)
-        self._new = new
-
-    def text(self, name: str, default: str = "") -> str:
-        """A string."""
-        return self._values.get(name, [default])[-1]
-
-    def many(self, name: str) -> list[str]:
-        """A repeated string."""
-        return self._values.get(name, [])
-
-    def flag(self, name: str) -> bool:
-        """A boolean, false if absent."""
-        value = self.text(name, "false")
-        if value not in ("true", "false"):
-            raise ApiError(400, f"{name} must be true or false", new=self._new)
-        return value == "true"
-
-    def number(self, name: str, default: int, low: int, high: int) -> int:
-        """An integer within bounds."""
-        value = self.text(name, str(default))
-        if not value.isdigit() or not low <= int(value) <= high:
-            raise ApiError(400, f"{name} must be within {low} and {high}", new=self._new)
-        return int(value)
-
-    def choice(self, name: str, default: str, allowed: Iterable[str]) -> str:
-        """One of some words."""
-        value = self.text(name, default)
-        if value not in allowed:
-            raise ApiError(400, f"{name} must not be {value}", new=self._new)
-        return value
-
-    def page(self, items: list[Any], largest: int = 100) -> dict[str, Any]:
-        """The page that `limit`, `after` and `before` ask for."""
-        limit = self.number("limit", 25, 1, largest)
-        start = self._place("after", 0)
-        if "before" in self._values:
-            start = max(0, self._place("before", 0) - limit)
-        end = start + limit
-        after = _cursor(end) if end < len(items) else None
-        before = _cursor(start) if start else None
-        return {
-            "values": items[start:end],
-            "pagination": {"after": after, "before": before},
-        }
-
-    def _place(self, name: str, default: int) -> int:
-        if not (value := self.text(name)):
-            return default
-        try:
-            return int(base64.b64decode(value, validate=True).decode().removeprefix("item:"))
-        except ValueError:
-            raise ApiError(400, f"{name} is no cursor", new=self._new) from None
-
-
-def _cursor(place: int) -> str:
-    return base64.b64encode(f"item:{place}".encode()).decode()
-
-
-@dataclass(frozen=True)
-class Request:
-    """What an endpoint gets."""
-
-    ids: tuple[str, ...]
-    query: Query
-    token: Token
-    body: dict[str, Any]
 
 
 class HexServer:
@@ -257,8 +133,10 @@ class HexServer:
                 continue
             try:
                 known = self.tokens.get(token)
-                if known is None or (known.expires_at and known.expires_at < self.now()):
-                    raise ApiError(401, "Invalid or expired token", new=new)
+                if known is None:
+                    raise ApiError(401, "Invalid token", new=new)
+                if known.expires_at and known.expires_at < self.now():
+                    raise ApiError(401, "The token has expired", new=new)
                 if self.limited(token, new):
                     raise ApiError(429, "Rate limit exceeded", new=new)
                 if scope and scope not in known.scopes:
@@ -272,185 +150,6 @@ class HexServer:
             except ApiError as error:
                 return error.status, error.body()
         return 404, ApiError(404, "Not found").body()
-
-    def find(self, project_id: str, *, new: bool, missing: int = 404) -> Project:
-        """A project by its id."""
-        for project in self.projects:
-            if project.project_id == project_id:
-                return project
-        raise ApiError(missing, "Project not found", new=new)
-
-    def list_projects(self, request: Request) -> Any:
-        """GET /v1/projects."""
-        query, today = request.query, self.now()
-        sharing = query.flag("includeSharing")
-        flags = {
-            name: query.flag(f"include{name}") for name in ("Archived", "Components", "Trashed")
-        }
-        statuses, categories = query.many("statuses"), query.many("categories")
-        creator, owner = query.text("creatorEmail"), query.text("ownerEmail")
-        collection_id = query.text("collectionId")
-        key = query.choice(
-            "sortBy", "CREATED_AT", ("CREATED_AT", "LAST_EDITED_AT", "LAST_PUBLISHED_AT")
-        )
-        newest_first = query.choice("sortDirection", "DESC", ("DESC", "ASC")) == "DESC"
-        attribute = {"CREATED_AT": "created", "LAST_EDITED_AT": "edited"}.get(key, "published")
-
-        def shown(project: Project) -> bool:
-            names = {each.collection_id: each.name for each in workspace.COLLECTIONS}
-            return (
-                (flags["Archived"] or project.archived is None)
-                and (flags["Components"] or not project.component)
-                and (flags["Trashed"] or project.trashed is None)
-                and (not statuses or project.status in statuses)
-                and (not categories or bool(set(categories) & set(project.categories)))
-                and (not creator or project.creator_email == creator)
-                and (not owner or project.owner_email == owner)
-                and (not collection_id or names.get(collection_id) in project.collections)
-            )
-
-        def time_of(project: Project) -> str:
-            moment = moment_at(getattr(project, attribute), today)
-            return moment.isoformat() if moment else ""
-
-        chosen = sorted(filter(shown, self.projects), key=time_of, reverse=newest_first)
-        return query.page(
-            [documents.project_document(project, today, sharing) for project in chosen]
-        )
-
-    def get_project(self, request: Request) -> Any:
-        """GET /v1/projects/{projectId}."""
-        project = self.find(request.ids[0], new=True)
-        sharing = request.query.flag("includeSharing")
-        return documents.project_document(project, self.now(), sharing)
-
-    def queried_tables(self, request: Request) -> Any:
-        """GET /v1/projects/{projectId}/queriedTables."""
-        if not self.enterprise:
-            raise ApiError(403, "Queried tables need the Enterprise plan")
-        project = self.find(request.ids[0], new=False)
-        if project.published is None:
-            raise ApiError(422, "The project was never published")
-        page = request.query.page(documents.queried_table_documents(project))
-        return {**page, "traceId": stable_id("trace", project.key)}
-
-    def runs(self, request: Request) -> Any:
-        """GET /v1/projects/{projectId}/runs."""
-        project = self.find(request.ids[0], new=False, missing=422)
-        limit = request.query.number("limit", 25, 1, 100)
-        offset = request.query.number("offset", 0, 0, 10**6)
-        status = request.query.text("statusFilter")
-        trigger = request.query.choice(
-            "runTriggerFilter", "ALL", ("API", "SCHEDULED", "APP_REFRESH", "ALL")
-        )
-        runs = [
-            run
-            for run in documents.run_documents(project, self.now(), self.url)
-            if status in ("", run["status"]) and trigger in ("ALL", run["runTrigger"])
-        ]
-        place = f"{self.url}/api/v1/projects/{project.project_id}/runs?limit={limit}&offset="
-        end = offset + limit
-        return {
-            "runs": runs[offset:end],
-            "nextPage": f"{place}{end}" if end < len(runs) else None,
-            "previousPage": f"{place}{max(0, offset - limit)}" if offset else None,
-            "traceId": stable_id("trace", "runs", project.key),
-        }
-
-    def cells(self, request: Request) -> Any:
-        """GET /v1/cells."""
-        if not (project_id := request.query.text("projectId")):
-            raise ApiError(400, "projectId is required", new=True)
-        project = self.find(project_id, new=True)
-        return request.query.page(
-            [documents.cell_document(project, cell) for cell in project.all_cells()]
-        )
-
-    def cell(self, request: Request) -> Any:
-        """GET /v1/cells/{cellId}."""
-        for project in self.projects:
-            for cell in project.all_cells():
-                if project.cell_id(cell) == request.ids[0]:
-                    return documents.cell_document(project, cell)
-        raise ApiError(404, "Cell not found", new=True)
-
-    def export(self, request: Request) -> Any:
-        """POST /v1/projects/export."""
-        if not self.enterprise:
-            raise ApiError(403, "Export is not enabled for this organization", new=True)
-        project_id, version = request.body.get("projectId"), request.body.get("version", "draft")
-        number = isinstance(version, int) and not isinstance(version, bool) and version >= 1
-        if not isinstance(project_id, str) or not (number or version in ("draft", "latest")):
-            raise ApiError(400, "projectId or version is not valid", new=True)
-        project = self.find(project_id, new=True, missing=403)
-        if version == "latest" and project.published is None:
-            raise ApiError(400, "The project was never published", new=True)
-        return documents.export_document(project)
-
-    def connections(self, request: Request) -> Any:
-        """GET /v1/data-connections."""
-        request.query.choice("sortBy", "CREATED_AT", ("CREATED_AT", "NAME"))
-        return request.query.page(documents.connection_documents(not request.token.is_workspace))
-
-    def connection(self, request: Request) -> Any:
-        """GET /v1/data-connections/{dataConnectionId}."""
-        for document in documents.connection_documents(details=True):
-            if document["id"] == request.ids[0]:
-                return document
-        raise ApiError(400, "Data connection not found")
-
-    def collections(self, request: Request) -> Any:
-        """GET /v1/collections."""
-        return request.query.page(documents.collection_documents())
-
-    def groups(self, request: Request) -> Any:
-        """GET /v1/groups."""
-        created = "2025-01-02T08:00:00.000Z"
-        names = ("Analysts", "Board", "Board")  # names are not unique
-        return request.query.page(
-            [
-                {"id": stable_id("group", str(place)), "name": name, "createdAt": created}
-                for place, name in enumerate(names)
-            ],
-            500,
-        )
-
-    def users(self, request: Request) -> Any:
-        """GET /v1/users."""
-        query = request.query
-        key = query.choice("sortBy", "NAME", ("NAME", "EMAIL")).lower()
-        backwards = query.choice("sortDirection", "ASC", ("ASC", "DESC")) == "DESC"
-        wanted = set(filter(None, query.text("userIds").split(",")))
-        users = [u for u in documents.user_documents() if not wanted or u["id"] in wanted]
-        return query.page(sorted(users, key=lambda u: u[key], reverse=backwards), 500)
-
-    def me(self, request: Request) -> Any:
-        """GET /v1/users/me; a workspace token is nobody."""
-        expires = request.token.expires_at
-        known = {
-            "org": {"id": workspace.ORG_ID},
-            "token": {"exp": expires.timestamp() if expires else None},
-        }
-        return known if request.token.is_workspace else {**documents.user_documents()[0], **known}
-
-
-Endpoint = Callable[[HexServer, Request], Any]
-ENDPOINTS: tuple[tuple[str, str, bool, str | None, Endpoint], ...] = (
-    ("GET", "/v1/projects", False, "projects", HexServer.list_projects),
-    ("POST", "/v1/projects/export", True, "projects", HexServer.export),
-    ("GET", "/v1/projects/([^/]+)", True, "projects", HexServer.get_project),
-    ("GET", "/v1/projects/([^/]+)/queriedTables", False, "queriedTables", HexServer.queried_tables),
-    ("GET", "/v1/projects/([^/]+)/runs", False, "projects", HexServer.runs),
-    ("GET", "/v1/cells", True, "projects", HexServer.cells),
-    ("GET", "/v1/cells/([^/]+)", True, "projects", HexServer.cell),
-    ("GET", "/v1/data-connections", False, "connections", HexServer.connections),
-    ("GET", "/v1/data-connections/([^/]+)", False, "connections", HexServer.connection),
-    ("GET", "/v1/collections", False, "collections", HexServer.collections),
-    ("GET", "/v1/groups", False, "groups", HexServer.groups),
-    ("GET", "/v1/users/me", True, None, HexServer.me),
-    ("GET", "/v1/users", True, "users", HexServer.users),
-)
-"""Method, path, whether it is of the newer group `hex-api`, the scope it needs, what answers."""
 
 
 class _Http(ThreadingHTTPServer):
@@ -483,7 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(fault.status, json.dumps(error.body()).encode(), fault=fault)
         status, document = app.answer(self.command, self.path, token, body)
         if fault.repeat_cursor and status == 200:
-            document["pagination"]["after"] = _cursor(0)
+            document["pagination"]["after"] = cursor(0)
         self._send(status, json.dumps(document).encode(), fault=fault)
 
     def _send(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from hex_assets.hex.errors import HexProtocolError
 from hex_assets.hex.models import (
@@ -26,10 +28,14 @@ from hex_assets.hex.models import (
     RunsPage,
     User,
 )
+from hex_assets.hex.probe import probe
 from hex_assets.hex.transport import Limits, Transport
+from hex_assets.probe import Finding
 
 Document = TypeVar("Document", bound=ApiModel)
 PREFIXES = {"hxtp_": "personal", "hxtw_": "workspace"}
+WHOLE_TOKEN = re.compile(r"hxt[pw]_[0-9a-f]{96}", re.IGNORECASE)
+"""As secret scanners know Hex's tokens; only used to explain a refusal."""
 PAGE = 100
 """Hex's largest page, but for users and groups."""
 LARGE_PAGE = 500
@@ -73,6 +79,12 @@ class HexClient:
         self.token_warning = _token_warning(token, token_type)
         if self.token_warning:
             warnings.warn(self.token_warning, TokenTypeWarning, stacklevel=2)
+        self.token_kind = _kind_of(token)
+        """What the token's prefix says; None: it has neither prefix."""
+        self.token_is_whole = WHOLE_TOKEN.fullmatch(token) is not None
+        self.requests_per_minute = requests_per_minute
+        self.api_group_requests_per_minute = api_group_requests_per_minute
+        self._token = SecretStr(token)
         self._general = Transport(self.host, token, requests_per_minute, self.limits)
         self._newer = Transport(self.host, token, api_group_requests_per_minute, self.limits)
         self._me: Me | None = None
@@ -95,6 +107,39 @@ class HexClient:
         """Close connections and limiters."""
         self._general.close()
         self._newer.close()
+
+    @property
+    def rate_headers(self) -> Mapping[str, str]:
+        """What Hex's latest answers said of the rate limit; their names are not documented."""
+        return {**self._general.rate_headers, **self._newer.rate_headers}
+
+    def probe(self) -> list[Finding]:
+        """Try host, token and each scope, once each and without patience; writes nothing."""
+        impatient = replace(
+            self.limits,
+            retries=0,
+            connect_seconds=min(self.limits.connect_seconds, 5),
+            read_seconds=min(self.limits.read_seconds, 20),
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", TokenTypeWarning)  # a finding of its own
+            client = HexClient(
+                host=self.host,
+                token=self._token.get_secret_value(),
+                token_type=self.token_type,
+                requests_per_minute=self.requests_per_minute,
+                api_group_requests_per_minute=self.api_group_requests_per_minute,
+                limits=impatient,
+            )
+        with client:
+            return probe(client)
+
+    def touch(
+        self, path: str, params: Mapping[str, Any] | None = None, *, newer: bool = False
+    ) -> None:
+        """Ask for something only to see whether the token may; raises a `HexError` if not."""
+        transport = self._newer if newer else self._general
+        transport.call("GET", path, params=_query(dict(params or {})))
 
     def me(self) -> Me:
         """Who the token is; asked once."""
@@ -232,8 +277,12 @@ def _parse(document: object, kind: type[Document], method: str, path: str) -> Do
         ) from None
 
 
+def _kind_of(token: str) -> str | None:
+    return next((kind for prefix, kind in PREFIXES.items() if token.startswith(prefix)), None)
+
+
 def _token_warning(token: str, token_type: str) -> str | None:
-    is_type = next((kind for prefix, kind in PREFIXES.items() if token.startswith(prefix)), None)
+    is_type = _kind_of(token)
     if is_type is None:
         return (
             "the Hex token begins neither with hxtp_ (personal) nor with hxtw_ (workspace);"

@@ -2,38 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
 from hex_assets.hex.client import HexClient
+from hex_assets.hex.errors import HexForbidden, HexInvalidRequest, HexNotFound
+from hex_assets.hex.export import UnreadableExport, component_ids
 from hex_assets.hex.links import cell_url, project_url
 from hex_assets.hex.models import Cell, Project, Schedule
 from hex_assets.tables import CELLS, PROJECTS
 
+logger = logging.getLogger("hex_assets.hex")
+COMPONENT_IMPORT = "COMPONENT_IMPORT"
 
-def projects_table(client: HexClient, observed_at: datetime) -> pa.Table:
+
+@dataclass(frozen=True)
+class Observation:
+    """What Hex told, and what it did not tell."""
+
+    table: pa.Table
+    notes: tuple[str, ...] = ()
+    """For a person: what is unknown and why."""
+
+
+def read_projects(client: HexClient, observed_at: datetime) -> Observation:
     """Everything that the token can see now, archived and trashed included, as `PROJECTS`.
+
+    Without the right to see sharing the collections are null: unknown.
 
     Raises:
         HexError: the listing is not complete.
     """
     org_id = client.me().org.id
-    return PROJECTS.from_rows(
-        project_rows(client.list_projects(), client.host, org_id, observed_at)
+    notes: tuple[str, ...] = ()
+    try:
+        projects = client.list_projects()
+    except HexForbidden as error:
+        # If it is not for sharing that Hex refuses, it refuses this one as well.
+        projects = client.list_projects(include_sharing=False)
+        notes = (f"the collections of all projects are unknown: {error}",)
+        logger.warning(notes[0])
+    rows = project_rows(projects, client.host, org_id, observed_at)
+    return Observation(PROJECTS.from_rows(rows), notes)
+
+
+def projects_table(client: HexClient, observed_at: datetime) -> pa.Table:
+    """The table of `read_projects`."""
+    return read_projects(client, observed_at).table
+
+
+def read_cells(
+    client: HexClient,
+    project_id: str,
+    observed_at: datetime,
+    project_last_edited_at: datetime | None = None,
+) -> Observation:
+    """The draft cells of one project as `CELLS`; two calls if it imports components, else one.
+
+    Args:
+        client: the API.
+        project_id: whose cells.
+        observed_at: when Hex is asked.
+        project_last_edited_at: the project's last edit as known before; stored with each cell.
+
+    Raises:
+        HexError: the listing is not complete. An export that fails is a note.
+    """
+    cells = client.list_cells(project_id)
+    imports = [cell.static_id for cell in cells if cell.cell_type == COMPONENT_IMPORT]
+    components, notes = _components(client, project_id, imports) if imports else ({}, ())
+    rows = cell_rows(
+        cells,
+        client.host,
+        client.me().org.id,
+        observed_at,
+        components=components,
+        project_last_edited_at=project_last_edited_at,
     )
+    return Observation(CELLS.from_rows(rows), notes)
 
 
 def cells_table(client: HexClient, project_id: str, observed_at: datetime) -> pa.Table:
-    """The draft cells of one project as `CELLS`.
+    """The table of `read_cells`."""
+    return read_cells(client, project_id, observed_at).table
 
-    Raises:
-        HexError: the listing is not complete.
-    """
-    cells = client.list_cells(project_id)
-    return CELLS.from_rows(cell_rows(cells, client.host, client.me().org.id, observed_at))
+
+def _components(
+    client: HexClient, project_id: str, imports: Sequence[str]
+) -> tuple[Mapping[str, str], tuple[str, ...]]:
+    """Component by importing cell, from the export: the listing does not tell it."""
+    try:
+        components = component_ids(client.export(project_id, "draft").content)
+    except (HexForbidden, HexNotFound, HexInvalidRequest, UnreadableExport) as error:
+        return {}, (f"the components that project {project_id} imports are unknown: {error}",)
+    if unknown := [cell for cell in imports if cell not in components]:
+        text = f"the export of project {project_id} names no component for {len(unknown)} imports"
+        return components, (text,)
+    return components, ()
 
 
 def project_rows(
@@ -80,24 +150,36 @@ def cell_rows(
     host: str,
     org_id: str,
     observed_at: datetime,
+    components: Mapping[str, str] | None = None,
+    project_last_edited_at: datetime | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Draft cells of one project, in order, in the shape of `CELLS`.
 
-    `component_id` stays null: the listing does not tell it, only the export does.
+    Args:
+        cells: of one project.
+        host: scheme and host of Hex.
+        org_id: the workspace.
+        observed_at: when Hex was asked.
+        components: component by static id of the importing cell; the listing does not tell it.
+        project_last_edited_at: the project's last edit as known before the cells were asked for.
     """
+    components = components or {}
     for position, cell in enumerate(cells):
         contents = cell.contents
         holder = contents.sql_cell or contents.code_cell or contents.markdown_cell
         yield {
             "project_id": cell.project_id,
             "cell_id": cell.static_id,
+            "version_id": cell.id,
             "cell_type": cell.cell_type,
             "label": cell.label,
             "connection_id": cell.data_connection_id,
             "source": holder and holder.source,
             "output_dataframe": contents.sql_cell and contents.sql_cell.output_dataframe,
             "url": cell_url(host, org_id, cell.project_id, cell.static_id),
+            "component_id": components.get(cell.static_id),
             "position": position,
+            "project_last_edited_at": project_last_edited_at,
             "observed_at": observed_at,
         }
 

@@ -95,6 +95,8 @@ class Transport:
         self._host = host
         self._token = token
         self._limits = limits
+        self.rate_headers: dict[str, str] = {}
+        """Headers of the latest answer that speak of a rate limit."""
         self._session = requests.Session()
         self._session.auth = Bearer(token)
         self._session.headers.update(
@@ -139,6 +141,11 @@ class Transport:
             )
         except requests.RequestException as error:
             raise self._unreachable(error, method, path) from None
+        self.rate_headers = {
+            name.lower(): value[:100]
+            for name, value in response.headers.items()
+            if "ratelimit" in name.lower().replace("-", "")
+        }
         if not response.ok or response.is_redirect:
             raise self._failure(response, method, path)
         return self._json(response, method, path)

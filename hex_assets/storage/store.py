@@ -103,6 +103,13 @@ class TableStore:
         if files.isfile(path):
             files.rm_file(path)
 
+    def delete_all(self, key: KeyPath) -> None:
+        """Remove every stored day of an asset, with its folder."""
+        files, folder = self._open(f"{self.base.rstrip('/')}/{'/'.join(key)}")
+        files.invalidate_cache(folder)
+        if files.isdir(folder):
+            files.rm(folder, recursive=True)
+
     @contextmanager
     def _reader(self, key: KeyPath, day: str) -> Iterator[Any]:
         files, path = self._open(self.location(key, day))
