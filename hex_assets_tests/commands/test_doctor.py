@@ -87,7 +87,7 @@ def setup(
     late = datetime.now(timezone.utc) - timedelta(days=1)
     tokens = (
         Token(TOKEN),
-        Token(NARROW, scopes=frozenset({"projects", "users", "groups", "collections"})),
+        Token(NARROW, scopes=frozenset({"projects", "users", "sharing"})),
         Token(BLIND, scopes=frozenset({"users"})),
         Token(EXPIRED, expires_at=late),
     )
