@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import dagster as dg
@@ -17,14 +17,16 @@ from hex_assets.assets.failures import told_plainly
 from hex_assets.assets.metadata import definition_metadata, markdown_table, row_count, sample
 from hex_assets.assets.names import Names
 from hex_assets.assets.retries import NETWORK_RETRIES
-from hex_assets.hex.client import HexClient
 from hex_assets.hex.errors import HexForbidden, HexNotFound
-from hex_assets.hex.frames import COMPONENT_IMPORT, read_cells
+from hex_assets.hex.models import COMPONENT_IMPORT
 from hex_assets.partitions import day_bounds
 from hex_assets.resources import HexResource, TableStoreResource
 from hex_assets.storage.io_manager import BatchStream
 from hex_assets.storage.store import KeyPath, TableStore
 from hex_assets.tables import CELLS
+
+if TYPE_CHECKING:
+    from hex_assets.hex.client import HexClient
 
 PROGRESS_SECONDS = 15.0
 """A long fetch tells how far it is this often; Hex's limit makes it one project in two seconds."""
@@ -141,13 +143,15 @@ def _newest_projects(store: TableStore, names: Names) -> list[Row]:
 
 def _harvest(
     log: Any,
-    client: HexClient,
+    client: "HexClient",
     projects: Sequence[Row],
     stored: pa.Table,
     store: TableStore,
     pieces: KeyPath,
 ) -> Harvest:
     """Take what is up to date from the pieces and the stored rows, and ask Hex for the rest."""
+    from hex_assets.hex.frames import read_cells
+
     alive = [row for row in projects if row["archived_at"] is None and row["trashed_at"] is None]
     resumed = pa.concat_tables(
         [CELLS.empty(), *(CELLS.conform(store.read(pieces, name)) for name in store.days(pieces))]

@@ -12,10 +12,11 @@ from hex_assets.assets.failures import told_plainly
 from hex_assets.assets.metadata import definition_metadata, markdown_table, row_count
 from hex_assets.assets.names import Names
 from hex_assets.assets.retries import NETWORK_RETRIES
+from hex_assets.lineage.cells import with_static_cells
 from hex_assets.partitions import day_bounds
 from hex_assets.resources import OpenMetadataResource, TableStoreResource
 from hex_assets.storage.store import TableStore
-from hex_assets.tables import RECEIPTS, STATEMENTS
+from hex_assets.tables import CELLS, EDGES, RECEIPTS, STATEMENTS
 
 
 def publication_asset(names: Names, days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
@@ -29,12 +30,13 @@ def publication_asset(names: Names, days: dg.DailyPartitionsDefinition) -> dg.As
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=NETWORK_RETRIES,
         io_manager_key="tables",
-        deps=[names.projects, names.statements, names.edges],
+        deps=[names.projects, names.cells, names.statements, names.edges],
         metadata=definition_metadata(RECEIPTS),
         description=(
             "What was done to the catalog. Published is always the newest truth: the latest "
-            "projects and all stored edges of the look-back window; a day's receipt says that its "
-            "edges were part of it. So publishing an old day never takes the catalog back in time."
+            "projects and cells and all stored edges of the look-back window; a day's receipt says "
+            "that its edges were part of it. So publishing an old day never takes the catalog back "
+            "in time."
         ),
     )
     def publication(
@@ -57,7 +59,11 @@ def publication_asset(names: Names, days: dg.DailyPartitionsDefinition) -> dg.As
             )
         snapshot_day, projects = newest
         edge_days = _edge_days(store, names, settings.lookBackDays)
-        edges = lineage.merge_edges(store.read(names.edges.path, day) for day in edge_days)
+        cell_ids = _cell_ids(store, names, edge_days)
+        edges = lineage.merge_edges(
+            with_static_cells(EDGES.conform(store.read(names.edges.path, day)), cell_ids)
+            for day in edge_days
+        )
         context.log.info(
             f"publishing the projects of {snapshot_day} and {edges.num_rows} edges of "
             f"{len(edge_days)} days to {settings.hostPort}"
@@ -68,6 +74,7 @@ def publication_asset(names: Names, days: dg.DailyPartitionsDefinition) -> dg.As
                 settings,
                 projects=projects,
                 edges=edges,
+                cells=_newest_cells(store, names),
                 statements=_statements(store, names, edge_days),
                 catalog=_newest_rows(store, names.catalog_tables),
                 earlier_projects=_earlier(store, names, snapshot_day),
@@ -93,6 +100,21 @@ def _edge_days(store: TableStore, names: Names, look_back_days: int) -> list[str
         return []
     last = day_bounds(stored[-1])[0]
     return [day for day in stored if (last - day_bounds(day)[0]).days < look_back_days]
+
+
+def _cell_ids(store: TableStore, names: Names, edge_days: list[str]) -> pa.Table:
+    """The cells of every snapshot since the first edges: a query names the version it ran."""
+    snapshots = [
+        CELLS.conform(store.read(names.cells.path, day))
+        for day in store.days(names.cells.path)
+        if edge_days and day >= edge_days[0]
+    ]
+    return pa.concat_tables([CELLS.empty(), *snapshots])
+
+
+def _newest_cells(store: TableStore, names: Names) -> pa.Table | None:
+    cells = _newest_rows(store, names.cells)
+    return None if cells is None else CELLS.conform(cells)
 
 
 def _statements(store: TableStore, names: Names, edge_days: list[str]) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -45,6 +46,7 @@ def demo(folder: Path, ui: bool, serve: bool, port: int) -> None:
 
         console.print("Starting Hex, ClickHouse (chDB) and OpenMetadata on 127.0.0.1 ...")
         with demo_servers(folder) as servers:
+            os.environ.update(servers.environment())
             if serve:
                 _print_environment(console, servers.environment())
                 threading.Event().wait()

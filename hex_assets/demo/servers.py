@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -136,4 +135,3 @@ def _write_settings(demo: Demo) -> None:
     )
     home = demo.folder / "dagster_home" / "dagster.yaml"
     home.write_text("telemetry:\n  enabled: false\nnux:\n  enabled: false\n")
-    os.environ.update(demo.environment())

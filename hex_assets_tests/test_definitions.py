@@ -1,0 +1,117 @@
+"""The code location loads in every state of the settings, and has the graph of the design."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from hex_assets.definitions import build_definitions
+from hex_assets.settings import Settings, parse_settings
+from hex_assets_tests.conftest import command_line
+
+CATALOG = {"hostPort": "https://catalog.example.com/api"}
+TWO_WAREHOUSES = {
+    "warehouses": {
+        "shop": {"type": "clickhouse", "host": "ch", "openmetadataService": "ch_prod"},
+        "finance": {"type": "clickhouse", "host": "ch2"},
+    },
+    "openmetadata": CATALOG,
+}
+
+
+def asset_keys(settings: Settings, **options: object) -> set[str]:
+    graph = build_definitions(settings, **options).resolve_asset_graph()  # type: ignore[arg-type]
+    return {key.to_user_string() for key in graph.get_all_asset_keys()}
+
+
+def test_the_graph_has_an_asset_for_each_configured_warehouse() -> None:
+    assert asset_keys(parse_settings(TWO_WAREHOUSES)) >= {
+        "hex/projects",
+        "query_log/shop",
+        "query_log/finance",
+        "catalog/tables",
+        "lineage/statements",
+        "lineage/edges",
+        "openmetadata/publication",
+    }
+
+
+def test_without_a_catalog_there_is_no_publication_and_no_sensor() -> None:
+    definitions = build_definitions(Settings())
+    assert "openmetadata/publication" not in asset_keys(Settings())
+    assert not definitions.get_repository_def().sensor_defs
+
+
+def test_a_prefix_is_put_before_every_key() -> None:
+    keys = asset_keys(parse_settings(TWO_WAREHOUSES), key_prefix=["analytics", "bi"])
+    assert keys and all(key.startswith("analytics/bi/") for key in keys)
+
+
+def test_all_assets_share_one_partitioning_and_run_a_range_as_one_run() -> None:
+    graph = build_definitions(parse_settings(TWO_WAREHOUSES)).resolve_asset_graph()
+    nodes = [graph.get(key) for key in graph.get_all_asset_keys()]
+    assert len({node.partitions_def for node in nodes}) == 1
+    assert {node.backfill_policy for node in nodes} == {dg.BackfillPolicy.single_run()}
+
+
+def test_every_asset_tells_what_it_is() -> None:
+    definitions = build_definitions(parse_settings(TWO_WAREHOUSES))
+    graph = definitions.resolve_asset_graph()
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        assert node.description and node.group_name != "default" and node.kinds, key
+        assert "dagster/column_schema" in node.metadata, key
+
+
+def test_definitions_hold_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEX_TOKEN", "hxtp_do_not_show")
+    monkeypatch.setenv("CH_PASSWORD", "do-not-show-either")
+    settings = parse_settings(
+        {
+            "warehouses": {
+                "shop": {"type": "clickhouse", "host": "ch", "password": {"env": "CH_PASSWORD"}}
+            },
+            "openmetadata": CATALOG,
+        }
+    )
+    definitions = build_definitions(settings)
+    shown = repr(definitions) + repr(definitions.resources) + settings.model_dump_json()
+    assert "do_not_show" not in shown and "do-not-show" not in shown
+
+
+def test_loading_says_how_to_begin_when_there_is_no_settings_file(tmp_path: Path) -> None:
+    code = "import hex_assets.definitions as d; d.defs.get_repository_def()"
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    assert "hex-assets init" in result.stderr and "hex_assets.yaml" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ("hexx: {}", "hexx: is not a known key"),
+        ("hex: {hostPort: app.hex.tech}", "hex.hostPort: needs a scheme and a host"),
+        ("hex: {token: hxtp_0123}", "hex.token: write a secret as {env: NAME}"),
+        (
+            "warehouses: {a: {type: oracle}}",
+            "warehouses.a: type: 'oracle' is not a known warehouse",
+        ),
+        ("hex: [", "is not YAML"),
+    ],
+)
+@pytest.mark.slow
+def test_unusable_settings_end_the_command_line_with_code_2_and_no_traceback(
+    tmp_path: Path, content: str, named: str
+) -> None:
+    (tmp_path / "hex_assets.yaml").write_text(content)
+    dagster = command_line(tmp_path, {"DAGSTER_HOME": str(tmp_path)})
+    result = dagster("asset", "list", "-m", "hex_assets.definitions")
+    assert result.returncode == 2, result.stdout
+    assert named in result.stdout
+    assert "Traceback" not in result.stdout and "hxtp_0123" not in result.stdout
