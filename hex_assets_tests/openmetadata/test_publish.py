@@ -17,9 +17,9 @@ from hex_assets.openmetadata.publish import retire
 from hex_assets_tests.openmetadata.conftest import (
     COPY,
     ORDERS,
-    P,
     TABLES,
     USERS,
+    P,
     edge,
     run_publish,
     settings_for,
@@ -117,7 +117,7 @@ def test_second_run_writes_nothing_and_one_change_is_one_write(server):
     assert (method, path) == ("PATCH", f"/dashboards/{dashboard(server, 1)['id']}")
     assert dashboard(server, 1)["displayName"] == "Renamed"
     rows.edges.append(edge(4, USERS))
-    [(method, path, body)] = writes_of(server, rows)
+    [(method, path, _)] = writes_of(server, rows)
     assert (method, path) == ("PUT", "/lineage")
     rows.edges.pop()
     [(method, path, _)] = writes_of(server, rows)

@@ -12,7 +12,9 @@ import types
 from pathlib import Path
 
 MODELS = {
-    "/services/dashboardServices": ("services.createDashboardService", "CreateDashboardServiceRequest"),
+    "/services/dashboardServices": (
+        "services.createDashboardService", "CreateDashboardServiceRequest",
+    ),
     "/dashboards": ("data.createDashboard", "CreateDashboardRequest"),
     "/charts": ("data.createChart", "CreateChartRequest"),
     "/dashboard/datamodels": ("data.createDashboardDataModel", "CreateDashboardDataModelRequest"),
