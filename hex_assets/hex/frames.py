@@ -14,11 +14,10 @@ from hex_assets.hex.client import HexClient
 from hex_assets.hex.errors import HexForbidden, HexInvalidRequest, HexNotFound
 from hex_assets.hex.export import UnreadableExport, component_ids
 from hex_assets.hex.links import cell_url, project_url
-from hex_assets.hex.models import Cell, Project, Schedule
+from hex_assets.hex.models import COMPONENT_IMPORT, Cell, Project, Schedule
 from hex_assets.tables import CELLS, PROJECTS
 
 logger = logging.getLogger("hex_assets.hex")
-COMPONENT_IMPORT = "COMPONENT_IMPORT"
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,10 @@ UtcTime = Annotated[AwareDatetime, AfterValidator(lambda value: value.astimezone
 """An ISO 8601 time with its zone, as UTC."""
 
 
+COMPONENT_IMPORT = "COMPONENT_IMPORT"
+"""Type of the cells that import a component."""
+
+
 class ApiModel(BaseModel):
     """A document of the API."""
 
