@@ -72,6 +72,7 @@ _WHOLE_UUID = re.compile(rf"{_UUID}\Z")
 # SQL after an earlier `--` on the only line: the log folded the lines, the comment is ours.
 _FOLDED_SQL = re.compile(r"\b(?:from|join|into|update|select)\s+[\w\"`\[(*]", re.IGNORECASE)
 _DECODER = json.JSONDecoder(strict=False)
+_SCAN = _DECODER.scan_once
 
 
 def parse_comment(text: str, dialect: str | None = None) -> HexComment:
@@ -84,6 +85,10 @@ def parse_comment(text: str, dialect: str | None = None) -> HexComment:
         dialect: sqlglot's name of its dialect; tells strings from names where a label may be
             inside one of them.
     """
+    ordinary = read_ordinary(text)
+    if ordinary is not None:
+        sql, fields = ordinary
+        return _described(FOUND, sql, fields)
     at = text.rfind(LABEL)
     while at >= 0:
         opener = _OPENER.search(text, max(0, at - 64), at)
@@ -91,12 +96,33 @@ def parse_comment(text: str, dialect: str | None = None) -> HexComment:
             start, block = opener.start(), text.startswith("/*", opener.start())
             tag = _read_tag(text, at + len(LABEL), block)
             if tag and _starts_comment(text, start, tag, block, dialect):
-                return _comment(text, start, tag, block)
+                return _described(tag.status, _sql(text, start, tag, block), tag.fields)
         at = text.rfind(LABEL, 0, at)
     if cut := _CUT_LABEL.search(text, max(0, len(text) - len(LABEL) - 8)):
         if LABEL.startswith(cut[1].rstrip()) and _position_by_tokens(text, cut.start(), dialect):
             return HexComment(CUT, text[: cut.start()].strip())
     return HexComment(ABSENT, text.strip())
+
+
+_ORDINARY = f"\n-- {LABEL} "
+
+
+def read_ordinary(text: str) -> tuple[str, dict[str, Any]] | None:
+    """SQL and JSON of a text that ends with the comment on a line of its own, as Hex writes it.
+
+    None for any other text. Where it is not None, `parse_comment` finds the same: nothing that
+    could hold the comment is closed behind it.
+    """
+    at = text.rfind(_ORDINARY)
+    if at < 0:
+        return None
+    try:
+        fields, end = _SCAN(text, at + len(_ORDINARY))
+    except (StopIteration, ValueError, RecursionError):
+        return None  # cut, folded or malformed: read with more care
+    if type(fields) is not dict or (end != len(text) and text[end:].strip()):
+        return None
+    return text[:at].strip(), fields
 
 
 def _read_tag(text: str, at: int, block: bool) -> _Tag | None:
@@ -223,7 +249,8 @@ def _tokenizer(dialect: str | None) -> tuple[Dialect, re.Pattern[str]]:
     return known, re.compile(f"(?:{'|'.join(parts)})*", re.DOTALL)
 
 
-def _comment(text: str, start: int, tag: _Tag, block: bool) -> HexComment:
+def _sql(text: str, start: int, tag: _Tag, block: bool) -> str:
+    """The text around the comment."""
     end = tag.end
     if block:
         close = text.find("*/", end)
@@ -232,43 +259,46 @@ def _comment(text: str, start: int, tag: _Tag, block: bool) -> HexComment:
         end = line_end.start()  # the rest of its line is comment too, unless the log folded lines
     before, after = text[:start].strip(), text[end:]
     if _SUFFIX.match(text, tag.end if not block else end):
-        sql = before
-    else:
-        sql = f"{before}\n{after.strip()}" if before else after.strip()
+        return before
+    return f"{before}\n{after.strip()}" if before else after.strip()
 
-    fields = tag.fields
-    url = _string(fields.get("project_url"))
-    project_id = _string(fields.get("project_id")) or _project_in(url, tag.status)
+
+def _described(status: str, sql: str, fields: dict[str, Any]) -> HexComment:
+    text = clean_string
+    url = text(fields.get("project_url"))
+    project_id = text(fields.get("project_id")) or project_in(url, status)
     categories = fields.get("categories")
     return HexComment(
-        status=MALFORMED if tag.status == FOUND and project_id is None else tag.status,
-        sql=sql,
-        project_id=project_id,
-        project_name=_string(fields.get("project_name")),
-        project_url=url,
-        cell_id=_cell_in(url, tag.status),
-        cell_type=_string(fields.get("cell_type")),
-        context=_string(fields.get("context")),
-        user_email=_string(fields.get("user_email")),
-        connection=_string(fields.get("connection")),
-        trace_id=_string(fields.get("trace_id")),
-        project_status=_string(fields.get("status")),
-        categories=tuple(name for item in categories if (name := _string(item)))
-        if isinstance(categories, list)
+        MALFORMED if status == FOUND and project_id is None else status,
+        sql,
+        project_id,
+        text(fields.get("project_name")),
+        url,
+        cell_in(url, status),
+        text(fields.get("cell_type")),
+        text(fields.get("context")),
+        text(fields.get("user_email")),
+        text(fields.get("connection")),
+        text(fields.get("trace_id")),
+        text(fields.get("status")),
+        tuple([name for item in categories if (name := text(item))])
+        if type(categories) is list
         else (),
     )
 
 
-def _string(value: object) -> str | None:
+def clean_string(value: object) -> str | None:
     """A non-empty string that UTF-8 can hold: JSON may escape half a surrogate pair."""
-    if not isinstance(value, str) or not value.strip():
+    if type(value) is not str or not value or value.isspace():
         return None
     if value.isascii():
         return value
     return value.encode("utf-8", "replace").decode("utf-8")
 
 
-def _project_in(url: str | None, status: str) -> str | None:
+@lru_cache(maxsize=4096)  # a link is that of a cell and comes with each of its executions
+def project_in(url: str | None, status: str) -> str | None:
+    """The project's id in its link."""
     if url is None:
         return None
     if match := _URL_UUID.search(url):
@@ -280,7 +310,9 @@ def _project_in(url: str | None, status: str) -> str | None:
     return unquote(segment[1]) if segment[1] else (segment[2] if status == FOUND else None)
 
 
-def _cell_in(url: str | None, status: str) -> str | None:
+@lru_cache(maxsize=4096)
+def cell_in(url: str | None, status: str) -> str | None:
+    """The id of the selected cell in a project's link; none that may be cut."""
     if url is None or (match := _URL_CELL.search(url)) is None:
         return None
     cell = unquote(match[1])

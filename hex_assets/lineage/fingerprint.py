@@ -49,8 +49,84 @@ def normalise(sql: str, dialect: str) -> str:
     functions stay as they are: only a literal behind an operator, behind a word such as LIKE, in
     an IN list, or (strings) an argument is replaced.
     """
-    rules = _rules(dialect)
-    sql = sql.strip().rstrip("; \t\r\n")
+    return Normaliser(dialect).normalise(sql)
+
+
+_MOST_SHAPES = 20_000
+"""Above this many a log repeats itself too little for remembering to pay for its memory."""
+
+
+class Normaliser:
+    """`normalise` for many texts: its rules are applied once for each shape.
+
+    A shape is a text without what stands in its literals. Which literals matter follows from the
+    shape alone, so a further text of a known shape costs one split and one look-up.
+    """
+
+    def __init__(self, dialect: str) -> None:
+        self._rules = _rules(dialect)
+        self._known: dict[str, tuple[str, tuple[int, ...]]] = {}
+
+    def normalise(self, sql: str) -> str:
+        """As the function of this name."""
+        template, kept = self.shape(sql)
+        if not kept:
+            return template
+        pieces = template.split(_MARK)
+        return pieces[0] + "".join(
+            atom + piece for atom, piece in zip(kept, pieces[1:], strict=True)
+        )
+
+    def shape(self, sql: str) -> tuple[str, tuple[str, ...]]:
+        """The normalised text with a mark for each literal that matters, and those literals."""
+        sql = sql.strip().rstrip("; \t\r\n")
+        if _AWKWARD.search(sql):
+            return _normalised(sql, self._rules), ()
+        parts = self._rules.atoms.split(sql)
+        atoms = parts[1::2]
+        parts[1::2] = [_KINDS.get(atom[0], atom) for atom in atoms]
+        key = "".join(parts)
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= _MOST_SHAPES:
+                self._known.clear()
+            known = self._known[key] = _template(parts, self._rules)
+        template, kept = known
+        return template, tuple([atoms[number] for number in kept]) if kept else ()
+
+
+_MARK, _STRING, _NUMBER = "\x00", "\x01", "\x02"
+# A double quote stands for a string in some dialects only; its atoms are kept in the shape.
+_KINDS = {"'": _STRING} | dict.fromkeys("0123456789", _NUMBER)
+# Escapes, long quotes, nested comments and our own marks: the rules read such a text whole.
+_AWKWARD = re.compile(r"[\\\x00-\x02\ue000]|'''|\"\"\"|/\*[^*]*/\*")
+_PROBE = re.compile("'\ue000(\\d{5})'|7(\\d{5})70707")
+
+
+def _template(parts: list[str], rules: _Rules) -> tuple[str, tuple[int, ...]]:
+    """What the rules make of a shape, tried with literals that can be found again."""
+    everything = tuple(n for n, kind in enumerate(parts[1::2]) if kind in (_STRING, _NUMBER))
+    verbatim = "".join(_MARK if part in (_STRING, _NUMBER) else part for part in parts)
+    outside = "".join(parts[::2])
+    if "'" in outside or '"' in outside or "`" in outside or "/*" in outside:
+        return verbatim, everything  # something is left open
+    if len(everything) > 99_999 or _PROBE.search(verbatim):
+        return verbatim, everything
+    probe = list(parts)
+    for number in everything:
+        is_string = parts[2 * number + 1] == _STRING
+        probe[2 * number + 1] = f"'\ue000{number:05d}'" if is_string else f"7{number:05d}70707"
+    kept: list[int] = []
+
+    def keep(match: re.Match[str]) -> str:
+        kept.append(int(match[1] or match[2]))
+        return _MARK
+
+    template = _PROBE.sub(keep, _normalised("".join(probe), rules))
+    return template, tuple(kept)
+
+
+def _normalised(sql: str, rules: _Rules) -> str:
     lower = sql.lower()
     if (
         not _BEGINS.match(sql)
@@ -106,8 +182,10 @@ class _Rules:
         long = [q for q in quotes if len(q) > 1]
         body = r"\\.|" if self.backslash else ""
         strings = [rf"{q}(?:{body}(?!{q}).)*{q}" for q in long]
-        excluded = r"\\" if self.backslash else ""
-        strings += [rf"{q}(?:[^{q}{excluded}]|{body}{q}{q})*{q}" for q in quotes if len(q) == 1]
+        backslash = r"\\" if self.backslash else ""
+        short = [q for q in quotes if len(q) == 1]
+        twice = {q: q + q if q in escapes else "(?!)" for q in short}
+        strings += [rf"{q}(?:[^{q}{backslash}]|{body}{twice[q]})*{q}" for q in short]
         string = "|".join(strings)
         names = []
         for pair in tokenizer.IDENTIFIERS:
@@ -120,6 +198,21 @@ class _Rules:
             else rf"{re.escape(mark[0])}.*?{re.escape(mark[1])}"
             for mark in tokenizer.COMMENTS
         ]
+        # The first character is matched alone, so that the search jumps from one to the next.
+        first = "0-9" + re.escape("".join(short))
+        atoms = [
+            r"(?<![\w.$@:?][0-9])(?<=[0-9])\d*(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])",
+            *(rf"(?<={q})[^{q}]*(?:{twice[q]}[^{q}]*)*{q}" for q in short),
+        ]
+        for name, mark in zip(names, tokenizer.IDENTIFIERS, strict=True):
+            left = re.escape(mark[0])
+            first += left
+            atoms.append(rf"(?<={left}){name[len(left) :]}")
+        for comment in comments:
+            size = 2 if comment[0] == "\\" else 1
+            first += comment[:size]
+            atoms.append(rf"(?<={comment[:size]}){comment[size:]}")
+        self.atoms = re.compile(rf"([{first}](?:{'|'.join(atoms)}))", re.DOTALL)
         number = r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])"
         literal = rf"(?:{string}|-?{number})"
         # `->` and `#>` are JSON paths, `=>` names an argument.
