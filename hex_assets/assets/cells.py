@@ -103,7 +103,7 @@ def cells_asset(names: Names, days: dg.DailyPartitionsDefinition) -> dg.AssetsDe
         projects = _newest_projects(store, names)
         stored = store.newest(key)
         # A refresh must not take up what an earlier run left behind, only its own tries.
-        pieces = [*key, "fetched", *([context.run_id] if config.refresh else [])]
+        pieces = [*key, "fetched", *([context.run.run_id] if config.refresh else [])]
         with told_plainly(), hex_api.client() as client:
             harvest = _harvest(
                 context.log,

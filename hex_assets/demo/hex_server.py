@@ -192,17 +192,20 @@ class _Handler(BaseHTTPRequestHandler):
         kind: str = "application/json; charset=utf-8",
         fault: Fault | None = None,
     ) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(content)))
-        for name, value in fault.headers if fault else ():
-            self.send_header(name, value)
-        self.end_headers()
-        if fault and fault.cut:
-            self.wfile.write(content[: len(content) // 2])
-            self.close_connection = True
-            return
-        self.wfile.write(content)
+        try:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(content)))
+            for name, value in fault.headers if fault else ():
+                self.send_header(name, value)
+            self.end_headers()
+            if fault and fault.cut:
+                self.wfile.write(content[: len(content) // 2])
+                self.close_connection = True
+                return
+            self.wfile.write(content)
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True  # the client did not wait: its own time-out
 
     def log_message(self, format: str, *args: Any) -> None:
         """Silence: the demo's own lines are to be read."""

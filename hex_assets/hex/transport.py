@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from requests.auth import AuthBase
 from requests_ratelimiter import LimiterAdapter
 from urllib3.exceptions import InvalidHeader, NameResolutionError, NewConnectionError
+from urllib3.exceptions import TimeoutError as UrllibTimeout
 from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import Retry
 
@@ -214,18 +215,19 @@ class Transport:
                 mend="check the spelling of hostPort, and the DNS of this machine",
                 **where,
             )
-        if isinstance(error, requests.exceptions.Timeout):
-            return HexUnreachable(
-                f"{host} gave no answer in time",
-                kind="timeout",
-                mend="check the network and firewalls, or try again later",
-                **where,
-            )
         if any(isinstance(each, NewConnectionError | ConnectionRefusedError) for each in seen):
             return HexUnreachable(
                 f"{host} does not accept connections",
                 kind="refused",
                 mend="check host and port in hostPort, and firewalls",
+                **where,
+            )
+        # After retries requests calls a read time-out a ConnectionError.
+        if any(isinstance(each, TimeoutError | UrllibTimeout) for each in seen):
+            return HexUnreachable(
+                f"{host} gave no answer in time",
+                kind="timeout",
+                mend="check the network and firewalls, or try again later",
                 **where,
             )
         return HexUnreachable(

@@ -2,6 +2,8 @@
 
 import copy
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -117,3 +119,26 @@ def test_above_the_limit_the_server_answers_429() -> None:
             for _ in range(3)
         ]
     assert codes == [200, 200, 429]
+
+
+def test_the_command_says_where_it_listens_and_ends_on_sigterm() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hex_assets.demo.hex_server", "--api-group-requests-per-minute=1"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        assert url.startswith("http://127.0.0.1:")
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        codes = [
+            requests.get(f"{url}/api/v1/users/me", headers=headers, timeout=5).status_code
+            for _ in range(2)
+        ]
+        assert codes == [200, 429]
+        process.terminate()
+        assert process.wait(5) == 0
+    finally:
+        process.kill()
+        process.communicate()

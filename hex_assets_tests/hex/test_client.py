@@ -1,41 +1,23 @@
+import threading
+import time
 import warnings
-from collections.abc import Iterator
-from datetime import datetime, timezone
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 
 import pytest
 
 from hex_assets.demo import workspace
 from hex_assets.demo.hex_server import TOKEN, Fault, HexServer, Token
+from hex_assets.demo.workspace_model import Cell, stable_id
 from hex_assets.hex import errors
 from hex_assets.hex.client import HexClient, TokenTypeWarning
-from hex_assets.hex.frames import cells_table, projects_table
+from hex_assets.hex.export import UnreadableExport, component_ids
+from hex_assets.hex.frames import cells_table, projects_table, read_cells, read_projects
 from hex_assets.hex.transport import Limits
+from hex_assets_tests.hex.conftest import QUICK, client_of
 
-QUICK = Limits(connect_seconds=2, read_seconds=2, retries=2, backoff_seconds=0, window_seconds=0.2)
 NOW = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
-
-
-def client_of(url: str, limits: Limits = QUICK, token: str = TOKEN) -> HexClient:
-    return HexClient(
-        host=url,
-        token=token,
-        token_type="workspace" if token.startswith("hxtw_") else "personal",
-        requests_per_minute=60_000,
-        api_group_requests_per_minute=60_000,
-        limits=limits,
-    )
-
-
-@pytest.fixture
-def server() -> Iterator[HexServer]:
-    with HexServer() as running:
-        yield running
-
-
-@pytest.fixture
-def client(server: HexServer) -> Iterator[HexClient]:
-    with client_of(server.url) as made:
-        yield made
 
 
 def test_every_project_of_the_workspace_comes_with_its_facts(client: HexClient) -> None:
@@ -65,8 +47,6 @@ def test_cells_keep_their_order_kind_and_sql(client: HexClient) -> None:
 
 
 def test_a_listing_of_many_pages_is_whole(server: HexServer) -> None:
-    from dataclasses import replace
-
     server.projects = [replace(workspace.PROJECTS[0], key=f"p{n}") for n in range(250)]
     with client_of(server.url) as client:
         assert len(client.list_projects()) == 250
@@ -93,8 +73,6 @@ def test_a_listing_of_many_pages_is_whole(server: HexServer) -> None:
 def test_half_a_listing_is_never_returned(
     server: HexServer, fault: Fault, error: type[errors.HexError]
 ) -> None:
-    from dataclasses import replace
-
     server.projects = [replace(workspace.PROJECTS[0], key=f"p{n}") for n in range(150)]
     server.faults = [fault]
     quick = replace(QUICK, read_seconds=0.5, window_seconds=0.05)
@@ -118,6 +96,107 @@ def test_a_named_waiting_time_is_obeyed(server: HexServer, client: HexClient) ->
     assert (datetime.now() - began).total_seconds() >= 1
 
 
+def test_a_waiting_time_given_as_a_date_is_obeyed(server: HexServer, client: HexClient) -> None:
+    # An HTTP date has whole seconds: two seconds ahead is more than one second of waiting.
+    until = datetime.now(timezone.utc) + timedelta(seconds=2)
+    server.faults = [Fault(status=429, headers=(("Retry-After", format_datetime(until, True)),))]
+    began = time.monotonic()
+    assert len(client.list_collections()) == 3
+    assert 0.9 <= time.monotonic() - began < 5
+
+
+def test_no_more_requests_are_sent_than_the_settings_allow(server: HexServer) -> None:
+    # Below the limit nothing waits; above it we wait for the window and not for a 429. The newer
+    # endpoints have a limit of their own.
+    with HexClient(host=server.url, token=TOKEN, requests_per_minute=4, limits=QUICK) as client:
+        for _ in range(4):
+            client.list_collections()
+        late = threading.Thread(target=client.list_collections, daemon=True)
+        late.start()
+        late.join(1)
+        assert late.is_alive()
+        assert len(server.requests) == 4
+        began = time.monotonic()
+        client.me()
+        assert time.monotonic() - began < 1
+
+
+def test_closing_a_client_ends_its_threads(server: HexServer) -> None:
+    before = set(threading.enumerate())
+    for _ in range(5):
+        with client_of(server.url) as client:
+            client.me()
+            client.list_collections()
+    for thread in (left := set(threading.enumerate()) - before):
+        thread.join(3)
+    assert not [thread.name for thread in left if thread.is_alive()]
+
+
+def test_without_the_right_to_see_sharing_the_listing_is_whole_and_says_what_it_lacks(
+    server: HexServer,
+) -> None:
+    token = "hxtw_" + "a1" * 48
+    server.tokens = {token: Token(token, frozenset({"projects"}))}
+    with client_of(server.url, token=token) as client:
+        seen = read_projects(client, NOW)
+    assert seen.table.num_rows == len(workspace.PROJECTS)
+    assert seen.table["collections"].null_count == seen.table.num_rows
+    assert len(seen.notes) == 1 and "collections" in seen.notes[0] and "403" in seen.notes[0]
+
+
+def test_without_the_right_to_read_projects_the_listing_fails(server: HexServer) -> None:
+    token = "hxtw_" + "a1" * 48
+    server.tokens = {token: Token(token, frozenset({"users"}))}
+    with client_of(server.url, token=token) as client, pytest.raises(errors.HexForbidden):
+        read_projects(client, NOW)
+
+
+def test_an_import_names_its_component_also_within_a_section(server: HexServer) -> None:
+    inner = Cell("inner", "COMPONENT_IMPORT", "Dates", component="date_range")
+    section = Cell("section", "COLLAPSIBLE", "Section", children=(inner,))
+    project = replace(workspace.PROJECTS[0], cells=(*workspace.PROJECTS[0].cells, section))
+    server.projects = [project]
+    with client_of(server.url) as client:
+        seen = read_cells(client, project.project_id, NOW)
+    named = [row["component_id"] for row in seen.table.to_pylist() if row["component_id"]]
+    assert named == [stable_id("project", "date_range")] * 2
+    assert seen.notes == ()
+
+
+def test_the_export_is_asked_for_only_where_a_component_is_imported(
+    server: HexServer, client: HexClient
+) -> None:
+    plain = next(project for project in workspace.PROJECTS if project.key == "stock")
+    read_cells(client, plain.project_id, NOW)
+    assert not [request for request in server.requests if "export" in request]
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_without_export_the_component_is_unknown_and_said_to_be(
+    server: HexServer, client: HexClient, status: int
+) -> None:
+    server.faults = [Fault("/v1/projects/export", status=status)]
+    seen = read_cells(client, workspace.PROJECTS[0].project_id, NOW)
+    assert seen.table["component_id"].null_count == seen.table.num_rows
+    assert seen.table.num_rows == len(workspace.PROJECTS[0].all_cells())
+    assert len(seen.notes) == 1 and str(status) in seen.notes[0]
+
+
+@pytest.mark.parametrize("text", ["cells: [", "no: cells", "- a list", "cells: {}"])
+def test_an_export_in_another_form_is_unreadable_and_not_empty(text: str) -> None:
+    with pytest.raises(UnreadableExport):
+        component_ids(text)
+
+
+def test_a_cell_has_the_id_of_its_version_beside_its_stable_one(client: HexClient) -> None:
+    project = next(project for project in workspace.PROJECTS if project.selects_version_id)
+    ids = {
+        (row["cell_id"], row["version_id"])
+        for row in cells_table(client, project.project_id, NOW).to_pylist()
+    }
+    assert ids == {(project.static_id(c), project.cell_id(c)) for c in project.all_cells()}
+
+
 def test_both_error_envelopes_give_message_and_trace_id(server: HexServer) -> None:
     token = "hxtw_" + "a1" * 48
     server.tokens = {token: Token(token, frozenset({"projects"}))}
@@ -135,7 +214,7 @@ def test_a_project_never_published_has_no_queried_tables(client: HexClient) -> N
         client.list_queried_tables(draft.project_id)
 
 
-def test_a_closed_port_is_told_from_an_unknown_host(server: HexServer) -> None:
+def test_a_closed_port_is_told_from_a_host_without_tls(server: HexServer) -> None:
     url = server.url
     for host, kind in (("http://127.0.0.1:9", "refused"), (url.replace("http:", "https:"), "tls")):
         with (
@@ -144,6 +223,25 @@ def test_a_closed_port_is_told_from_an_unknown_host(server: HexServer) -> None:
         ):
             client.me()
         assert raised.value.kind == kind
+
+
+def test_an_unknown_host_is_told_from_a_closed_port(no_proxy: None) -> None:
+    # The domain `invalid` never exists (RFC 2606).
+    with client_of("http://hex.invalid", Limits(retries=0)) as client:
+        with pytest.raises(errors.HexUnreachable, match=r"there is no host hex\.invalid") as raised:
+            client.me()
+    assert raised.value.kind == "dns"
+
+
+def test_a_proxy_that_fails_is_not_blamed_on_hex(
+    no_proxy: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    with client_of("http://hex.example", Limits(retries=0)) as client:
+        with pytest.raises(errors.HexUnreachable, match="proxy") as raised:
+            client.me()
+    assert raised.value.kind == "proxy"
+    assert "NO_PROXY" in str(raised.value)
 
 
 def test_a_token_of_another_type_is_warned_of_without_showing_it() -> None:
