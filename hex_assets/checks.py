@@ -7,6 +7,7 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from hex_assets.assets.metadata import markdown_table
 from hex_assets.assets.names import Names
 from hex_assets.resources import TableStoreResource
 from hex_assets.settings import Settings
@@ -37,11 +38,12 @@ def _by_day(
 ) -> dg.AssetCheckResult:
     """Run a check for each day of the run: range runs record one evaluation for all of them."""
     seen = {day: check(day) for day in context.partition_keys}
+    told = {day: text for day, (_, text) in seen.items()}
     bad = {day: text for day, (passed, text) in seen.items() if not passed}
-    metadata: dict[str, Any] = {"days": {day: text for day, (_, text) in seen.items()}}
+    metadata: dict[str, Any] = {"days": markdown_table(("day", "seen"), sorted(told.items()))}
     if bad:
-        metadata |= {"failed_days": list(bad), "what_to_do": what_to_do}
-    description = "; ".join(f"{day}: {text}" for day, text in (bad or seen).items())
+        metadata |= {"failed_day_count": len(bad), "what_to_do": what_to_do}
+    description = "; ".join(f"{day}: {text}" for day, text in (bad or told).items())
     return dg.AssetCheckResult(
         passed=not bad,
         severity=dg.AssetCheckSeverity.WARN,

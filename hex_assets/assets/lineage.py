@@ -119,14 +119,14 @@ def _statement_summary(table: pa.Table) -> dict[str, Any]:
     counts = dict.fromkeys(("resolved", "partial", "unresolved", "empty", "failed"), 0) | statuses
     return (
         row_count(table)
-        | shares(counts, table.num_rows)
         | {
             "query_count": pc.sum(table["query_count"]).as_py() or 0,
-            "analysis_seconds": round(pc.sum(table["seconds"]).as_py() or 0.0, 3),
+            "top_reasons": top_reasons(table),
             "not_in_catalog": _distinct(table, "not_in_catalog"),
             "ambiguous": _distinct(table, "ambiguous"),
-            "top_reasons": top_reasons(table),
         }
+        | shares(counts, table.num_rows)
+        | {"analysis_seconds": round(pc.sum(table["seconds"]).as_py() or 0.0, 3)}
     )
 
 
@@ -153,6 +153,11 @@ def top_reasons(table: pa.Table) -> dg.MetadataValue:
             for gap in ranked
         ),
     )
+
+
+def _bar(count: int, longest: int) -> str:
+    """A bar of at most 20 blocks; the longest has 20."""
+    return "█" * max(1, round(20 * count / longest))
 
 
 def _distinct(table: pa.Table, column: str) -> list[str]:
@@ -182,6 +187,14 @@ def _top_tables(on_tables: pa.Table) -> dg.MetadataValue:
         queries[row["table"]] = queries.get(row["table"], 0) + row["query_count"]
     ranked = sorted(readers, key=lambda name: (-len(readers[name]), -queries[name], name))
     return markdown_table(
-        ("table", "projects", "queries"),
-        ((name, len(readers[name]), queries[name]) for name in ranked[:TOP_REASONS]),
+        ("table", "", "projects", "queries"),
+        (
+            (
+                name,
+                _bar(len(readers[name]), len(readers[ranked[0]])),
+                len(readers[name]),
+                queries[name],
+            )
+            for name in ranked[:TOP_REASONS]
+        ),
     )

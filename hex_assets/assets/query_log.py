@@ -78,7 +78,10 @@ def _read_day(
         {
             "dagster/partition_row_count": spool.row_count,
             **{f"{name}_count": count for name, count in sorted(counts.items())},
-            **_known(asdict(source.losses(window))),
+            **{
+                f"left_in_log/{name}": value
+                for name, value in _known(asdict(source.losses(window))).items()
+            },
         },
         partition_key=day,
     )

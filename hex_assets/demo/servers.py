@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 
 import yaml
@@ -109,7 +110,7 @@ def _fill_warehouse(server: ClickHouseServer, hex_url: str) -> int:
 
 def _write_settings(demo: Demo) -> None:
     settings: Mapping[str, object] = {
-        "startDate": "2026-01-01",
+        "startDate": (date.today() - timedelta(days=30)).isoformat(),
         "hex": {"hostPort": demo.hex_server.url, "token": {"env": "HEX_TOKEN"}},
         "warehouses": {
             WAREHOUSE: {
