@@ -296,7 +296,7 @@ def clean_string(value: object) -> str | None:
     return value.encode("utf-8", "replace").decode("utf-8")
 
 
-@lru_cache(maxsize=4096)  # a link is that of a cell and comes with each of its executions
+@lru_cache(maxsize=65_536)  # a link is that of a cell and comes with each of its executions
 def project_in(url: str | None, status: str) -> str | None:
     """The project's id in its link."""
     if url is None:
@@ -310,7 +310,7 @@ def project_in(url: str | None, status: str) -> str | None:
     return unquote(segment[1]) if segment[1] else (segment[2] if status == FOUND else None)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=65_536)
 def cell_in(url: str | None, status: str) -> str | None:
     """The id of the selected cell in a project's link; none that may be cut."""
     if url is None or (match := _URL_CELL.search(url)) is None:

@@ -16,7 +16,12 @@ def statement_id(sql: str, dialect: str, catalog: str | None, schema: str | None
 
 def fingerprint(sql: str, dialect: str, catalog: str | None, schema: str | None) -> str:
     """Identity of a statement's lineage: two texts with one fingerprint have one lineage."""
-    return _digest(normalise(sql, dialect), dialect, catalog, schema)
+    return fingerprint_of(normalise(sql, dialect), dialect, catalog, schema)
+
+
+def fingerprint_of(normalised: str, dialect: str, catalog: str | None, schema: str | None) -> str:
+    """The fingerprint of a text that is normalised already."""
+    return _digest(normalised, dialect, catalog, schema)
 
 
 def _digest(*parts: str | None) -> str:
@@ -56,6 +61,10 @@ _MOST_SHAPES = 20_000
 """Above this many a log repeats itself too little for remembering to pay for its memory."""
 
 
+Shape = tuple[str, tuple[str, ...]]
+"""A normalised text with a mark for each literal that matters, and those literals."""
+
+
 class Normaliser:
     """`normalise` for many texts: its rules are applied once for each shape.
 
@@ -69,7 +78,11 @@ class Normaliser:
 
     def normalise(self, sql: str) -> str:
         """As the function of this name."""
-        template, kept = self.shape(sql)
+        return self.text_of(self.shape(sql))
+
+    def text_of(self, shape: Shape) -> str:
+        """The normalised text of a shape."""
+        template, kept = shape
         if not kept:
             return template
         pieces = template.split(_MARK)
@@ -77,8 +90,8 @@ class Normaliser:
             atom + piece for atom, piece in zip(kept, pieces[1:], strict=True)
         )
 
-    def shape(self, sql: str) -> tuple[str, tuple[str, ...]]:
-        """The normalised text with a mark for each literal that matters, and those literals."""
+    def shape(self, sql: str) -> Shape:
+        """What all texts with one fingerprint share."""
         sql = sql.strip().rstrip("; \t\r\n")
         if _AWKWARD.search(sql):
             return _normalised(sql, self._rules), ()

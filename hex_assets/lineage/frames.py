@@ -28,6 +28,8 @@ def group(columns: Sequence[pa.Array | pa.ChunkedArray]) -> tuple[Numbers, int]:
     count = 1
     for column in columns:
         numbers, values = codes(column)
+        if len(values) <= 1:
+            continue
         unique, combined = np.unique(combined * max(len(values), 1) + numbers, return_inverse=True)
         combined, count = combined.reshape(-1).astype(np.int64), len(unique)
     return combined, count if len(combined) else 0

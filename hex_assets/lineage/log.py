@@ -8,14 +8,22 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hex_assets.lineage.comment import ABSENT, CUT, HexComment, parse_comment
+from hex_assets.lineage import frames
+from hex_assets.lineage.comment import (
+    ABSENT,
+    CUT,
+    FOUND,
+    cell_in,
+    clean_string,
+    parse_comment,
+    read_ordinary,
+)
 from hex_assets.lineage.fingerprint import statement_id
 from hex_assets.tables import QUERY_LOG, UTC_TIME
 
 _FIELDS = (
     "project_id",
     "project_name",
-    "cell_id",
     "context",
     "user_email",
     "connection",
@@ -38,35 +46,77 @@ def annotate(log: pa.Table | pa.RecordBatch) -> pa.Table:
 def annotate_with_sql(log: pa.Table | pa.RecordBatch) -> tuple[pa.Table, pa.Array]:
     """`annotate`, and each row's SQL without the comment, so that a text is read only once."""
     table = pa.Table.from_batches([log]) if isinstance(log, pa.RecordBatch) else log
-    rows = table.num_rows
-    comments: list[HexComment] = []
-    identities: list[str] = []
-    nothing: list[Any] = [None] * rows
-    truncated = _values(table, "truncated") or [False] * rows
-    for text, dialect, catalog, schema, cut in zip(
-        table["text"].to_pylist(),
-        table["dialect"].to_pylist(),
-        _values(table, "default_catalog") or nothing,
-        _values(table, "default_schema") or nothing,
-        truncated,
-        strict=True,
-    ):
-        comment = parse_comment(text, dialect)
-        if cut and comment.status == ABSENT:
-            comment = HexComment(CUT, comment.sql)  # a cut text loses its end, where Hex writes
-        comments.append(comment)
-        identities.append(statement_id(comment.sql, dialect, catalog, schema))
-    columns: dict[str, pa.Array] = {"comment": pa.array([c.status for c in comments], pa.string())}
-    for name in _FIELDS:
-        columns[name] = pa.array([getattr(c, name) for c in comments], pa.string())
-    columns["statement_id"] = pa.array(identities, pa.string())
+    places, namespaces = namespaces_of(table)
+    dialects = [namespaces[place][0] for place in places]
+    cut = _values(table, "truncated") or [False] * table.num_rows
+    columns, sql = _read(table["text"].to_pylist(), dialects, cut)
+    columns["statement_id"] = [
+        statement_id(text, *namespaces[place]) for text, place in zip(sql, places, strict=True)
+    ]
     for name, values in columns.items():
         field = QUERY_LOG.schema.field(name)
+        array = _strings(values)
         if name in table.column_names:
-            table = table.set_column(table.column_names.index(name), field, values)
+            table = table.set_column(table.column_names.index(name), field, array)
         else:
-            table = table.append_column(field, values)
-    return table, pa.array([comment.sql for comment in comments], pa.string())
+            table = table.append_column(field, array)
+    return table, pa.array(sql, pa.string())
+
+
+Place = tuple[str, "str | None", "str | None"]
+"""Dialect, default catalog and default schema."""
+
+
+def namespaces_of(table: pa.Table) -> tuple[list[int], list[Place]]:
+    """Each row's number in the distinct namespaces of a log, and these."""
+    names = ("dialect", "default_catalog", "default_schema")
+    known = [name for name in names if name in table.column_names]
+    groups, count = frames.group([table[name] for name in known])
+    firsts = table.select(known).take(pa.array(frames.first_rows(groups, count)))
+    columns = [_values(firsts, name) or [None] * count for name in names]
+    return groups.tolist(), list(zip(*columns, strict=True))
+
+
+def _read(
+    texts: list[str], dialects: list[str], cut: list[bool]
+) -> tuple[dict[str, list[Any]], list[str]]:
+    """Tag columns and the SQL of texts; `parse_comment` for all that is not ordinary."""
+    tags: list[dict[str, Any]] = []
+    sql: list[str] = []
+    others: list[int] = []
+    for number, text in enumerate(texts):
+        ordinary = read_ordinary(text)
+        if ordinary is None or clean_string(ordinary[1].get("project_id")) is None:
+            others.append(number)
+            ordinary = "", {}
+        sql.append(ordinary[0])
+        tags.append(ordinary[1])
+    columns: dict[str, list[Any]] = {"comment": [FOUND] * len(texts)}
+    for name in _FIELDS:
+        columns[name] = [fields.get(name) for fields in tags]
+    columns["cell_id"] = [
+        cell_in(url, FOUND) if type(url := fields.get("project_url")) is str else None
+        for fields in tags
+    ]
+    for number in others:
+        comment = parse_comment(texts[number], dialects[number])
+        absent = comment.status == ABSENT
+        # A cut text loses its end, where Hex writes.
+        columns["comment"][number] = CUT if absent and cut[number] else comment.status
+        sql[number] = comment.sql
+        for name in (*_FIELDS, "cell_id"):
+            columns[name][number] = getattr(comment, name)
+    return columns, sql
+
+
+def _strings(values: list[Any]) -> pa.Array:
+    """Strings that say something; null for anything else that a comment may hold."""
+    try:
+        array = pa.array(values, pa.string())
+    except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError):
+        array = pa.array([clean_string(value) for value in values], pa.string())
+    blank = pc.equal(pc.utf8_trim_whitespace(array), "")
+    return pc.if_else(blank, None, array) if pc.any(blank).as_py() else array
 
 
 def _values(table: pa.Table, name: str) -> list[Any] | None:
