@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlglot import exp
 
 from hex_assets.lineage.dialects import UNNESTED_PATHS
-from hex_assets.lineage.names import named
+from hex_assets.lineage.functions import files_of, table_of
+from hex_assets.lineage.names import named, parts_of_text
 from hex_assets.lineage.pivots import PivotReader
 from hex_assets.lineage.reader import Cte, Env
 from hex_assets.lineage.relations import (
@@ -21,6 +22,7 @@ from hex_assets.lineage.relations import (
     merged,
 )
 from hex_assets.lineage.scopes import Scope, Source
+from hex_assets.lineage.unnesting import unnested_fields
 
 _FLATTEN = ["SEQ", "KEY", "PATH", "INDEX", "VALUE", "THIS"]
 
@@ -147,7 +149,8 @@ class FromReader(PivotReader):
             qualifiers = [piece.name for piece in node.parts[:-1]]
             if scope.relation_named([qualifiers[0].casefold()]) is not None:
                 found = scope.qualified(qualifiers, node.parts[-1].name)
-                relation = Produced(found[1] if found else NOTHING, [], WEAK)
+                fields = MAYBE if self.dialect == "bigquery" else WEAK
+                relation = Produced(found[1] if found else NOTHING, [], fields)
                 self.add(node, relation, scope, name.parts[-1])
                 return
         self.named_table(node, scope, env)
@@ -222,8 +225,10 @@ class FromReader(PivotReader):
         offset = node.args.get("offset")
         name = node.alias
         fields = WEAK
-        if self.dialect == "bigquery" and not name and names:
-            name = names[0]
+        if self.dialect == "bigquery":
+            name = name or (names[0] if names else "")
+            known, fields = unnested_fields(node, name, origins)
+            names = [*(names or [name]), *known]
         elif names:
             fields = 0
         scope.add(Source(name.casefold(), Produced(origins, names or [name], fields)))
@@ -243,6 +248,9 @@ class FromReader(PivotReader):
 
     def function(self, node: exp.Expr, call: exp.Expr | None, scope: Scope, env: Env) -> None:
         """A table function: no table itself, but what it is given may be one."""
+        if call is not None and self.known_function(node, call, scope, env):
+            return
+        unresolved = dict(self.reading.unresolved)
         if call is node:
             origins = merged(
                 self.origins(value, scope, env)
@@ -253,6 +261,8 @@ class FromReader(PivotReader):
             origins = self.origins(call, scope, env)
         for item in node.args.get("rows_from") or ():
             self.origins(item.this, scope, env)
+        if not scope.sources and scope.parent is None:  # header=true, CSV: options, no columns
+            self.reading.unresolved = unresolved
         alias = node.args.get("alias")
         names = [column.name for column in alias.columns] if alias is not None else []
         inner = call.this if isinstance(call, (exp.TableFromRows,)) else call
@@ -262,6 +272,33 @@ class FromReader(PivotReader):
         elif isinstance(inner, (exp.ExplodingGenerateSeries, exp.GenerateSeries, exp.Explode)):
             names, fields = names or [node.alias or "generate_series"], 0
         scope.add(Source(node.alias.casefold(), Produced(origins, names, fields)))
+
+    def known_function(self, node: exp.Expr, call: exp.Expr, scope: Scope, env: Env) -> bool:
+        """Functions that stand for a table or a file, such as remote(), s3() and read_csv()."""
+        if isinstance(call, exp.Stream):
+            inner = call.this
+            self.from_item(inner.this if isinstance(inner, exp.Subquery) else inner, scope, env)
+            if node.alias:
+                scope.sources[-1].name = node.alias.casefold()
+            return True
+        rows = call.this if isinstance(call, exp.TableFromRows) else call
+        if rows is not call and isinstance(rows, (exp.Parameter, exp.Placeholder)):
+            self.reading.dynamic = True
+            self.add(node, Produced(NOTHING, [], MAYBE), scope)
+            return True
+        if rows is not call and isinstance(rows, exp.Literal) and rows.is_string:
+            parts = parts_of_text(rows.name)
+        else:
+            parts = table_of(call, self.dialect)
+        if parts:
+            self.add(node, BaseTable(self.reading.source(parts)), scope, parts[-1])
+            return True
+        files = files_of(call, self.dialect)
+        for file in files:
+            self.reading.files.setdefault(file)
+        if files:
+            self.add(node, Produced(NOTHING, [], MAYBE), scope)
+        return bool(files)
 
     def table_argument(self, table: exp.Table, scope: Scope, env: Env) -> Origins:
         """A table given to a function: ML.PREDICT(MODEL m, TABLE t), TABLE(t)."""

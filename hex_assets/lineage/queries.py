@@ -261,7 +261,7 @@ class QueryReader(FromReader):
         if isinstance(item, (exp.Alias, exp.Column, exp.Dot)):
             return str(item.output_name or item.name)
         if isinstance(item, exp.PropertyEQ):
-            return item.this.name
+            return str(item.this.name)
         if isinstance(item, exp.Cast) and self.dialect in ("postgres", "redshift"):
             if item.output_name:
                 return str(item.output_name)

@@ -11,9 +11,11 @@ from sqlglot import exp
 from hex_assets.lineage.dialects import SENSITIVE_TABLES
 from hex_assets.lineage.model import SchemaProvider
 from hex_assets.lineage.names import named
-from hex_assets.lineage.relations import NO, NOTHING, Origins, Relation, TableRef, merged
+from hex_assets.lineage.relations import NO, NOTHING, SURE, Origins, Relation, TableRef, merged
 from hex_assets.lineage.scopes import Scope
 
+MODEL_FUNCTIONS = (exp.Predict, exp.MLForecast, exp.GenerateEmbedding, exp.MLTranslate)
+"""BigQuery's functions of a model, which comes first and is no table."""
 USAGES = ("output", "filter", "join", "group", "order")
 
 
@@ -148,6 +150,14 @@ class ExpressionReader:
             if isinstance(item, (exp.Select, exp.SetOperation)):
                 found.append(self.query(item, env, scope).row())
                 continue
+            if isinstance(item, exp.In) and self.dialect == "clickhouse":
+                field = item.args.get("field")
+                if isinstance(field, exp.Column) and self.in_table(field, scope, env):
+                    stack.append(item.this)
+                    continue
+            if isinstance(item, MODEL_FUNCTIONS) and isinstance(item.this, exp.Table):
+                stack.extend(child for child in _children(item) if child is not item.this)
+                continue
             if isinstance(item, exp.Subquery):
                 if isinstance(item.this, (exp.Query, exp.Table)):
                     found.append(self.query(item, env, scope).row())
@@ -166,6 +176,23 @@ class ExpressionReader:
             children = [child for child in _children(item) if not isinstance(child, exp.Identifier)]
             stack.extend(reversed(children))
         return merged(found) if len(found) != 1 else found[0]
+
+    def in_table(self, field: exp.Column, scope: Scope, env: Env) -> bool:
+        """ClickHouse's `x IN db.ids` reads a table, unless the name is an alias or a column."""
+        parts = [part.name for part in field.parts]
+        key = parts[0].casefold()
+        if len(parts) == 1:
+            if key in scope.aliases or key in scope.scalars:
+                return False
+            cte = env.get(key)
+            if cte is not None:
+                return not cte.scalar
+            if scope.unqualified(parts[0], prefer_alias=False, aliases=False)[0] == SURE:
+                return False
+        elif scope.relation_named([key]) is not None:
+            return False
+        self.reading.source(tuple(parts))
+        return True
 
     def lambda_body(self, node: exp.Lambda, scope: Scope, env: Env, aliases: bool) -> Origins:
         """The columns of a lambda, whose parameters are no columns."""

@@ -1,0 +1,90 @@
+"""Table functions whose arguments name a table or a file of the warehouse."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from hex_assets.lineage.names import parts_of_text
+
+# ClickHouse: where the table's name is among the arguments, after the address or the cluster.
+_REMOTE = frozenset({"remote", "remotesecure", "cluster", "clusterallreplicas"})
+_NAMES_A_TABLE = {
+    "databricks": frozenset({"table_changes", "identifier", "stream"}),
+    "spark": frozenset({"table_changes", "identifier"}),
+}
+_FILE_FUNCTIONS = {
+    "clickhouse": {
+        **dict.fromkeys(
+            "s3 url file hdfs gcs cosn oss deltalake deltalakes3 iceberg icebergs3 iceberglocal "
+            "hudi".split(),
+            0,
+        ),
+        **dict.fromkeys("s3cluster urlcluster filecluster hdfscluster deltalakecluster".split(), 1),
+    },
+    "duckdb": dict.fromkeys(
+        "read_parquet parquet_scan parquet_metadata parquet_schema read_csv read_csv_auto "
+        "sniff_csv read_json read_json_auto read_json_objects read_ndjson read_ndjson_auto "
+        "read_ndjson_objects read_text read_blob read_xlsx st_read iceberg_scan delta_scan "
+        "read_avro".split(),
+        0,
+    ),
+    "databricks": dict.fromkeys(["read_files", "cloud_files"], 0),
+}
+_DIALECTS_ALIKE = {"spark": "databricks", "hive": "databricks"}
+
+
+def call_name(call: exp.Expr) -> str:
+    """The folded name of a function as the text has it."""
+    if isinstance(call, exp.Anonymous):
+        return str(call.name).casefold()
+    if isinstance(call, exp.ReadParquet):
+        return "read_parquet"
+    if isinstance(call, exp.ReadCSV):
+        return "read_csv"
+    return call.key
+
+
+def arguments(call: exp.Expr) -> list[exp.Expr]:
+    """The arguments of a function, in order."""
+    given = call.args.get("this")
+    first = [given] if isinstance(given, exp.Expr) else []
+    if isinstance(call, exp.Anonymous):
+        first = []
+    return [*first, *call.expressions]
+
+
+def files_of(call: exp.Expr, dialect: str) -> list[str]:
+    """Paths and URLs that a table function reads or writes."""
+    known = _FILE_FUNCTIONS.get(_DIALECTS_ALIKE.get(dialect, dialect), {})
+    position = known.get(call_name(call))
+    given = arguments(call)
+    if position is None or position >= len(given):
+        return []
+    paths = given[position]
+    items = paths.expressions if isinstance(paths, (exp.Array, exp.List)) else [paths]
+    return [item.name for item in items if isinstance(item, exp.Literal) and item.is_string]
+
+
+def table_of(call: exp.Expr, dialect: str) -> tuple[str, ...]:
+    """The table that a table function stands for; nothing for other functions."""
+    name = call_name(call)
+    given = arguments(call)
+    if dialect == "clickhouse" and name in _REMOTE and len(given) > 1:
+        parts = _path(given[1])
+        if len(parts) == 1 and len(given) > 2:
+            table = _path(given[2])
+            return (*parts, *table) if len(table) == 1 else parts
+        return parts
+    if given and name in _NAMES_A_TABLE.get(dialect, ()):
+        first = given[0]
+        if isinstance(first, exp.Literal) and first.is_string:
+            return parts_of_text(first.name)
+    return ()
+
+
+def _path(node: exp.Expr) -> tuple[str, ...]:
+    if isinstance(node, exp.Literal) and node.is_string:
+        return parts_of_text(node.name)
+    if isinstance(node, exp.Column):
+        return tuple(part.name for part in node.parts)
+    return ()
