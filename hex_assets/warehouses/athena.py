@@ -199,8 +199,8 @@ class AthenaLog:
             token = {"NextToken": answer["NextToken"]}
 
     def _client(self) -> Any:
-        boto3 = vendor_module("boto3", warehouse=self.name, extra="athena")
-        config = vendor_module("botocore.config", warehouse=self.name, extra="athena")
+        boto3 = vendor_module("boto3", warehouse=self.name, install="hex-assets[athena]")
+        config = vendor_module("botocore.config", warehouse=self.name, install="hex-assets[athena]")
         settings = self.settings
         session = boto3.Session(
             profile_name=settings.profile,
@@ -215,7 +215,9 @@ class AthenaLog:
 
     @contextmanager
     def _errors(self, started: Any = lambda: False) -> Iterator[None]:
-        botocore = vendor_module("botocore.exceptions", warehouse=self.name, extra="athena")
+        botocore = vendor_module(
+            "botocore.exceptions", warehouse=self.name, install="hex-assets[athena]"
+        )
         try:
             yield
         except botocore.ClientError as error:

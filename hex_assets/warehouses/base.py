@@ -141,8 +141,8 @@ class LogSource(Protocol):
         Yields rows whose text has Hex's marker anywhere, and rows whose text was cut at the
         log's limit (`truncated`). Whether the marker is Hex's comment is decided by the caller.
 
-        With `resume`, yields every row of the window after that position. Rows at its very
-        microsecond may come again; they have the same `query_id`, so an upsert makes no doubles.
+        With `resume`, yields every row of the window after that position. Rows of the second before
+        it may come again; they have the same `query_id`, so an upsert makes no doubles.
 
         Raises:
             LogSourceError: one of its subclasses, with the mend.

@@ -244,7 +244,7 @@ SELECT COUNT(*) AS statements, COUNTIF({HAS_MARKER}) AS tagged
         parameters: Mapping[str, Any],
         **options: Any,
     ) -> Any:
-        module = vendor_module("google.cloud.bigquery", warehouse=self.name, extra="bigquery")
+        module = vendor_module("google.cloud.bigquery", warehouse=self.name, install="dagster-gcp")
         bound = [
             module.ScalarQueryParameter(
                 name, "TIMESTAMP" if isinstance(value, datetime) else "STRING", value
@@ -265,7 +265,7 @@ SELECT COUNT(*) AS statements, COUNTIF({HAS_MARKER}) AS tagged
         )
 
     def _client(self, place: BigQueryPlace) -> Any:
-        module = vendor_module("dagster_gcp", warehouse=self.name, extra="bigquery")
+        module = vendor_module("dagster_gcp", warehouse=self.name, install="dagster-gcp")
         key = self.settings.credentials.value() if self.settings.credentials else None
         if key and key.startswith("{"):
             key = base64.b64encode(key.encode()).decode()

@@ -233,7 +233,9 @@ FROM system.query.history h WHERE {BOUNDS}""",
 
     @contextmanager
     def _cursor(self) -> Iterator[Any]:
-        module = vendor_module("databricks.sql", warehouse=self.name, extra="databricks")
+        module = vendor_module(
+            "databricks.sql", warehouse=self.name, install="hex-assets[databricks]"
+        )
         settings = self.settings
         arguments: dict[str, Any] = {
             "server_hostname": settings.host,

@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, ClassVar, Literal
@@ -20,30 +20,27 @@ import pyarrow as pa
 from pydantic import Field
 
 from hex_assets.probe import Finding
-from hex_assets.secret import Secret, UnsetVariable
+from hex_assets.secret import Secret
 from hex_assets.warehouses.base import (
     MARKER,
     MARKER_HALVES,
-    BrokenRead,
     CannotConnect,
-    CannotRead,
     LogSourceError,
     Losses,
     Position,
     WarehouseSettings,
     Window,
 )
-from hex_assets.warehouses.reading import batches, secret_value, without_secrets
+from hex_assets.warehouses.mysql_client import MySQLServer, mysql_connection
+from hex_assets.warehouses.reading import batches
 
 LOOK_BACK = timedelta(days=1)
 """How far before a window a thread's last connect is looked for."""
-NO_LOGIN = {1044, 1045, 1698}
-NO_GRANT = {1142, 1143}
+OVERLAP = timedelta(seconds=1)
 ENABLE = "SET GLOBAL log_output = 'TABLE'; SET GLOBAL general_log = 'ON'"
-LOST = {2006, 2013, 2014}
 MARKED = "argument LIKE CONCAT('%%', %(m1)s, %(m2)s, '%%')"
 SELECT = f"""
-SELECT event_time, thread_id, server_id, user_host, command_type, argument FROM mysql.general_log
+SELECT event_time, thread_id, server_id, user_host, command_type, argument FROM {{table}}
 WHERE event_time >= %(from)s AND event_time < %(end)s
   AND (command_type IN ('Connect', 'Init DB')
     OR (command_type IN ('Query', 'Execute')
@@ -65,6 +62,11 @@ class MySQLSettings(WarehouseSettings):
     user: str = Field(description="user that reads the log")
     password: Secret | None = Field(default=None, description="its password")
     caCert: str | None = Field(default=None, description="PEM file of the authority to trust")
+    logTable: str = Field(
+        default="mysql.general_log",
+        pattern=r"^[A-Za-z0-9_$]+\.[A-Za-z0-9_$]+$",
+        description="the log, or a table of its columns that rotation keeps",
+    )
     retentionDays: int | None = Field(
         default=None, ge=1, description="how long the log is kept before TRUNCATE or rotation"
     )
@@ -91,23 +93,12 @@ class MySQLLog:
 
     def read(self, window: Window, resume: Position | None = None) -> Iterator[pa.RecordBatch]:
         """Stream the window's Hex statements in the order of arrival."""
-        start = max(window.start, resume.ended_at) if resume else window.start
-        count = 0
-        with self._connection() as connection:
-            parameters = _span(Window(start, window.end))
-            try:
-                with connection.cursor() as cursor:
-                    cursor.execute(SELECT, parameters)
-                    for batch in batches(self._rows(cursor)):
-                        yield batch
-                        count += batch.num_rows
-            except Exception as error:
-                if _code(error) not in LOST:
-                    raise
-                raise BrokenRead(
-                    f"warehouse {self.name}: the connection to {self._place} broke after "
-                    f"{count} rows of {window}; run it again"
-                ) from None
+        # Concurrent threads write a little out of order: the second before comes again.
+        start = max(window.start, resume.ended_at - OVERLAP) if resume else window.start
+        with self._connection() as connection, connection.cursor() as cursor:
+            statement = SELECT.format(table=self.settings.logTable)
+            cursor.execute(statement, _span(Window(start, window.end)))
+            yield from batches(self._rows(cursor))
 
     def _rows(self, cursor: Any) -> Iterator[dict[str, Any]]:
         databases: dict[int, str | None] = {}
@@ -150,7 +141,7 @@ class MySQLLog:
         if not user:
             return Losses()
         statement = (
-            "SELECT COUNT(*) FROM mysql.general_log WHERE event_time >= %(start)s"
+            f"SELECT COUNT(*) FROM {self.settings.logTable} WHERE event_time >= %(start)s"
             " AND event_time < %(end)s AND command_type IN ('Query', 'Execute')"
             f" AND user_host LIKE CONCAT(%(user)s, '[%%') AND NOT {MARKED}"
         )
@@ -163,7 +154,7 @@ class MySQLLog:
         findings = []
         try:
             with self._connection() as connection, connection.cursor() as cursor:
-                findings.append(Finding("login", "ok", self._place))
+                findings.append(Finding("login", "ok", self._server.place))
                 cursor.execute("SELECT @@global.general_log, @@global.log_output")
                 enabled, output = cursor.fetchall()[0]
                 fine = enabled and "TABLE" in output
@@ -173,7 +164,8 @@ class MySQLLog:
                 findings.append(Finding("log enabled", status, detail, mend))
                 now = datetime.now(timezone.utc)
                 cursor.execute(
-                    "SELECT COUNT(*) FROM mysql.general_log WHERE event_time >= %(start)s"
+                    f"SELECT COUNT(*) FROM {self.settings.logTable}"
+                    " WHERE event_time >= %(start)s"
                     f" AND command_type IN ('Query', 'Execute') AND {MARKED}",
                     _span(Window(now - timedelta(days=1), now)),
                 )
@@ -188,57 +180,17 @@ class MySQLLog:
         return findings
 
     @property
-    def _place(self) -> str:
-        return f"{self.settings.host}:{self.settings.port}"
+    def _server(self) -> MySQLServer:
+        wanted = set(MySQLServer.model_fields)
+        return MySQLServer.model_validate(self.settings.model_dump(include=wanted))
 
-    @contextmanager
-    def _connection(self) -> Iterator[Any]:
-        import pymysql  # type: ignore[import-untyped]
-        import pymysql.cursors  # type: ignore[import-untyped]
-
-        settings = self.settings
-        try:
-            connection = pymysql.connect(
-                host=settings.host,
-                port=settings.port,
-                user=settings.user,
-                password=secret_value(settings.password),
-                charset="utf8mb4",
-                cursorclass=pymysql.cursors.SSCursor,
-                connect_timeout=10,
-                init_command="SET time_zone = '+00:00'",
-                ssl_ca=settings.caCert,
-            )
-        except UnsetVariable as error:
-            raise CannotConnect(f"warehouse {self.name}: {error}") from None
-        except pymysql.MySQLError as error:
-            raise self._explain(error) from None
-        try:
-            yield connection
-        except pymysql.MySQLError as error:
-            raise self._explain(error) from None
-        finally:
-            # Unread rows of a stopped read would be drained by close(): that may take minutes.
-            connection._force_close()
-
-    def _explain(self, error: Exception) -> LogSourceError:
-        code, user = _code(error), self.settings.user
-        if code in NO_LOGIN:
-            password = self.settings.password
-            mend = f"check `user` ({user}) and {password.env if password else '`password`'}"
-            return CannotConnect(f"warehouse {self.name}: {self._place} refused the login", mend)
-        if code in NO_GRANT:
-            mend = f"GRANT SELECT ON mysql.general_log TO {user}"
-            return CannotRead(f"warehouse {self.name}: {user} may not read the log", mend)
-        said = without_secrets(str(error), self.settings.password)
-        if code == 2003:
-            mend = "check `host`, `port` and the network"
-            return CannotConnect(f"warehouse {self.name}: no answer from {self._place}", mend)
-        return CannotRead(f"warehouse {self.name}: {self._place} said: {said}")
-
-
-def _code(error: Exception) -> int | None:
-    return error.args[0] if error.args and isinstance(error.args[0], int) else None
+    def _connection(self) -> AbstractContextManager[Any]:
+        return mysql_connection(
+            self.name,
+            self._server,
+            table=self.settings.logTable,
+            install="hex-assets[mysql]",
+        )
 
 
 def _span(window: Window) -> dict[str, str]:

@@ -6,16 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from hex_assets.secret import Secret, UnsetVariable
 from hex_assets.warehouses.base import (
     BATCH_ROWS,
     LOG_SCHEMA,
-    BrokenRead,
-    LogSource,
     Position,
-    Window,
 )
 
 BATCH_BYTES = 16 * 1024 * 1024
@@ -49,45 +45,6 @@ def last_position(batch: pa.RecordBatch) -> Position:
     """The position after a non-empty batch."""
     last = batch.num_rows - 1
     return Position(batch["ended_at"][last].as_py(), batch["query_id"][last].as_py())
-
-
-def read_through(source: LogSource, window: Window) -> Iterator[pa.RecordBatch]:
-    """Read a window and go on from the last row whenever the connection breaks.
-
-    A break without a single new row since the last one is final, so this ends. Rows that come
-    again after a break are dropped here: the stream holds each `query_id` once.
-
-    Raises:
-        LogSourceError: what `source.read` raises, and its last `BrokenRead`.
-    """
-    position: Position | None = None
-    at_position: set[str] = set()
-    while True:
-        fresh_count = 0
-        try:
-            for batch in source.read(window, position):
-                fresh = _without(batch, at_position) if position else batch
-                if not fresh.num_rows:
-                    continue
-                fresh_count += fresh.num_rows
-                before, position = position, last_position(fresh)
-                here = pc.equal(fresh["ended_at"], pa.scalar(position.ended_at, LOG_TIME))
-                ids = set(fresh["query_id"].filter(here).to_pylist())
-                same = before is not None and before.ended_at == position.ended_at
-                at_position = at_position | ids if same else ids
-                yield fresh
-            return
-        except BrokenRead:
-            if not fresh_count:
-                raise
-
-
-LOG_TIME = LOG_SCHEMA.field("ended_at").type
-
-
-def _without(batch: pa.RecordBatch, query_ids: set[str]) -> pa.RecordBatch:
-    known = pc.is_in(batch["query_id"], value_set=pa.array(sorted(query_ids), pa.string()))
-    return batch.filter(pc.invert(known))
 
 
 def secret_value(secret: Secret | None) -> str:

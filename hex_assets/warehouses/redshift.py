@@ -52,17 +52,19 @@ class Family:
     user_id: str
     text: str
     succeeded: str
+    text_started: str | None
+    """The texts' own start time; without it their ids are looked up in the history."""
     segment: int
     prefix: str
 
 
 SYS = Family(
     "sys_query_history", "sys_query_text", "query_id", "start_time", "end_time", "database_name",
-    "user_id", "query_text", "h.status = 'success'", 4000, "",
+    "user_id", "query_text", "h.status = 'success'", "start_time", 4000, "",
 )  # fmt: skip
 STL = Family(
     "stl_query", "stl_querytext", "query", "starttime", "endtime", "database",
-    "userid", "querytxt", "h.aborted = 0", 200, "stl-",
+    "userid", "querytxt", "h.aborted = 0", None, 200, "stl-",
 )  # fmt: skip
 
 
@@ -143,14 +145,14 @@ class RedshiftLog:
             f"""
 SELECT h.{log.query_id}, h.{log.started}, h.{log.ended}, h.{log.database}, h.{log.user_id},
   h.{log.text}, t.segments
-FROM {log.history} h JOIN ({self._tagged()}) t ON t.id = h.{log.query_id}
+FROM {log.history} h JOIN ({self._tagged(window)}) t ON t.id = h.{log.query_id}
 WHERE {self._window()} AND {log.succeeded} AND t.tagged > 0{after}
 ORDER BY h.{log.ended}, CAST(h.{log.query_id} AS varchar) LIMIT {PAGE_STATEMENTS}""",
             parameters,
             started,
         )
 
-    def _tagged(self) -> str:
+    def _tagged(self, window: Window) -> str:
         """Ids with their count of segments, and whether Hex's marker is in the text.
 
         The marker may lie over the border of two segments, and a segment has lost the blanks at
@@ -158,12 +160,25 @@ ORDER BY h.{log.ended}, CAST(h.{log.query_id} AS varchar) LIMIT {PAGE_STATEMENTS
         the extractor would find itself.
         """
         log = self.family
+        # Literals and not parameters: their place in the statement is not that of the others.
+        span = (
+            f">= CAST('{utc_text(window.start - MAX_RUNTIME)}' AS timestamp)",
+            f"< CAST('{utc_text(window.end)}' AS timestamp)",
+        )
+        if log.text_started:
+            bound = " AND ".join(f"a.{log.text_started} {side}" for side in span)
+        else:
+            started = " AND ".join(f"{log.started} {side}" for side in span)
+            bound = (
+                f"a.{log.query_id} IN (SELECT {log.query_id} FROM {log.history} WHERE {started})"
+            )
         return f"""
   SELECT a.{log.query_id} AS id, COUNT(*) AS segments, MAX(CASE WHEN POSITION('--Hexquery' ||
     'metadata:' IN REPLACE(a.text || COALESCE(LEFT(b.text, 40), ''), ' ', '')) > 0
     THEN 1 ELSE 0 END) AS tagged
   FROM {log.texts} a LEFT JOIN {log.texts} b
     ON b.{log.query_id} = a.{log.query_id} AND b.sequence = a.sequence + 1
+  WHERE {bound}
   GROUP BY a.{log.query_id}"""
 
     def _window(self) -> str:
@@ -219,7 +234,7 @@ ORDER BY h.{log.ended}, CAST(h.{log.query_id} AS varchar) LIMIT {PAGE_STATEMENTS
 SELECT SUM(CASE WHEN NOT ({log.succeeded}) AND t.tagged > 0 THEN 1 ELSE 0 END),
   SUM(CASE WHEN COALESCE(h.{log.text}, '') = '' AND t.id IS NULL THEN 1 ELSE 0 END),
   SUM(CASE WHEN {log.succeeded} AND COALESCE(t.tagged, 0) = 0 AND {mine} THEN 1 ELSE 0 END)
-FROM {log.history} h LEFT JOIN ({self._tagged()}) t ON t.id = h.{log.query_id}
+FROM {log.history} h LEFT JOIN ({self._tagged(window)}) t ON t.id = h.{log.query_id}
 WHERE {self._window()}"""
         with self._cursor() as cursor:
             parameters = [*([user] if user else []), *_bounds(window)]
@@ -236,7 +251,7 @@ WHERE {self._window()}"""
             with self._cursor() as cursor:
                 findings.append(Finding("login", "ok", self._place()))
                 statement = f"""SELECT COUNT(*), SUM(t.tagged) FROM {log.history} h
-LEFT JOIN ({self._tagged()}) t ON t.id = h.{log.query_id} WHERE {self._window()}"""
+LEFT JOIN ({self._tagged(window)}) t ON t.id = h.{log.query_id} WHERE {self._window()}"""
                 ((count, tagged),) = self._all(cursor, statement, _bounds(window))
         except (CannotConnect, UnsetVariable) as error:
             mend = "check host, port, security group, user and password"
@@ -262,7 +277,9 @@ LEFT JOIN ({self._tagged()}) t ON t.id = h.{log.query_id} WHERE {self._window()}
 
     @contextmanager
     def _cursor(self) -> Iterator[Any]:
-        module = vendor_module("redshift_connector", warehouse=self.name, extra="redshift")
+        module = vendor_module(
+            "redshift_connector", warehouse=self.name, install="hex-assets[redshift]"
+        )
         settings = self.settings
         password = settings.password.value()
         with self._errors(connecting=True):

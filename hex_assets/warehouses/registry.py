@@ -15,6 +15,7 @@ MODULES: dict[str, str] = {
     "databricks": "hex_assets.warehouses.databricks:DatabricksSettings",
     "redshift": "hex_assets.warehouses.redshift:RedshiftSettings",
     "mysql": "hex_assets.warehouses.mysql:MySQLSettings",
+    "postgres": "hex_assets.warehouses.postgres:PostgresSettings",
     "snowflake": "hex_assets.warehouses.snowflake:SnowflakeSettings",
 }
 """`type` in the settings -> the settings class, imported when a warehouse of the type is used."""

@@ -52,17 +52,8 @@ NOT_FOUND_OR_GRANTED = (2003, 3001, 2043)
 NO_WAREHOUSE = 606
 
 TABLE_DOMAINS = frozenset(
-    {
-        "table",
-        "view",
-        "materialized view",
-        "external table",
-        "dynamic table",
-        "event table",
-        "hybrid table",
-        "iceberg table",
-    }
-)
+    f"{kind} table".strip() for kind in ("", "external", "dynamic", "event", "hybrid", "iceberg")
+) | {"view", "materialized view"}
 """Values of objectDomain that are tables; stages, functions and streams are listed beside them."""
 
 # Hex's marker in two parts: a statement with the whole marker would find itself the next day.
@@ -297,7 +288,9 @@ FROM {self.settings.accountUsage}.query_history q WHERE {BOUNDS}""",
             scope.__exit__(None, None, None)
 
     def _resource(self) -> Any:
-        module = vendor_module("dagster_snowflake", warehouse=self.name, extra="snowflake")
+        module = vendor_module(
+            "dagster_snowflake", warehouse=self.name, install="dagster-snowflake"
+        )
         settings = self.settings
         arguments: dict[str, Any] = {"session_parameters": {"QUERY_TAG": "hex_assets"}}
         authenticator = settings.authenticator

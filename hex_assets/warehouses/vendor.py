@@ -14,11 +14,11 @@ from sqlglot.errors import SqlglotError
 from hex_assets.warehouses.base import CannotConnect
 
 
-def vendor_module(name: str, *, warehouse: str, extra: str) -> Any:
+def vendor_module(name: str, *, warehouse: str, install: str) -> Any:
     """Import a vendor's client when it is needed, not before.
 
     Raises:
-        CannotConnect: the package is not installed; names the extra that brings it.
+        CannotConnect: the package is not installed; names `install`, which brings it.
     """
     try:
         return import_module(name)
@@ -26,7 +26,7 @@ def vendor_module(name: str, *, warehouse: str, extra: str) -> Any:
         missing = error.name or name
         raise CannotConnect(
             f"warehouse {warehouse}: the Python package {missing!r} is not installed; "
-            f"run `pip install 'hex-assets[{extra}]'`"
+            f"run `pip install '{install}'`"
         ) from error
 
 

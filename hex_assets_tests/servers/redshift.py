@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 import struct
-import subprocess
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from hex_assets_tests.servers.entries import Entry
+from hex_assets_tests.servers.postgres import PostgresServer, running_postgres
 
 log = logging.getLogger("redshift_proxy")
 
@@ -143,7 +141,7 @@ async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 TABLES = """
 create table sys_query_history (user_id int, query_id bigint, database_name char(128),
     status char(10), start_time timestamp, end_time timestamp, query_text char(4000));
-create table sys_query_text (query_id bigint, sequence int, text char(4000));
+create table sys_query_text (query_id bigint, start_time timestamp, sequence int, text char(4000));
 create table stl_query (userid int, query int, database char(32), querytxt char(4000),
     starttime timestamp, endtime timestamp, aborted int);
 create table stl_querytext (query int, sequence int, text char(200));
@@ -152,7 +150,6 @@ create role bob login;
 create role reader login password 'right-password';
 grant select on all tables in schema public to reader;
 """
-BINARIES = Path("/usr/lib/postgresql/15/bin")
 
 
 def fill(cursor: Any, entries: Iterable[Entry]) -> None:
@@ -175,9 +172,10 @@ def fill(cursor: Any, entries: Iterable[Entry]) -> None:
             f"insert into stl_query values ({users}, %s, 'shop', %s, %s, %s, %s)",
             (item.user, int(item.query_id), text[:4000], *times, int(not item.succeeded)),
         )
-        for table, width in (("sys_query_text", 4000), ("stl_querytext", 200)):
+        started = f"'{times[0]}', "
+        for table, time, width in (("sys_query_text", started, 4000), ("stl_querytext", "", 200)):
             cursor.executemany(
-                f"insert into {table} values (%s, %s, %s)",
+                f"insert into {table} values (%s, {time}%s, %s)",
                 [
                     (int(item.query_id), start // width, text[start : start + width])
                     for start in range(0, len(text), width)
@@ -186,51 +184,21 @@ def fill(cursor: Any, entries: Iterable[Entry]) -> None:
 
 
 @contextmanager
-def running_redshift(folder: Path, pg_port: int) -> Iterator[int]:
-    """PostgreSQL with the log's tables behind the proxy; yields the proxy's port."""
-    shutil.chown(folder, "postgres")
-    for parent in folder.parents[:3]:
-        parent.chmod(parent.stat().st_mode | 0o011)
-    data = folder / "data"
+def running_redshift() -> Iterator[tuple[int, PostgresServer]]:
+    """PostgreSQL behind the proxy; yields the proxy's port and the server, to fill its log."""
+    with running_postgres({"log_statement": "all", "log_parameter_max_length": "0"}) as server:
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=loop.run_forever, daemon=True)
+        thread.start()
+        try:
+            proxy = RedshiftProxy("127.0.0.1", server.port, "8.0.2")
 
-    def run(*command: object) -> None:
-        words = [str(word) for word in command]
-        subprocess.run(words, user="postgres", check=True, cwd="/", stdout=subprocess.DEVNULL)
+            async def listen() -> asyncio.Server:
+                return await asyncio.start_server(proxy.handle, "127.0.0.1", 0)
 
-    run(
-        BINARIES / "initdb",
-        "-D",
-        data,
-        "-A",
-        "md5",
-        "-E",
-        "UTF8",
-        "--locale=C.UTF-8",
-        "--pwfile",
-        _password_file(folder),
-    )
-    options = f"-c listen_addresses=127.0.0.1 -c port={pg_port} -c unix_socket_directories=''"
-    run(BINARIES / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start")
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    try:
-        proxy = RedshiftProxy("127.0.0.1", pg_port, "8.0.2")
-
-        async def listen() -> asyncio.Server:
-            return await asyncio.start_server(proxy.handle, "127.0.0.1", 0)
-
-        server = asyncio.run_coroutine_threadsafe(listen(), loop).result(10)
-        yield server.sockets[0].getsockname()[1]
-        loop.call_soon_threadsafe(server.close)
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        run(BINARIES / "pg_ctl", "-D", data, "-m", "immediate", "stop")
-
-
-def _password_file(folder: Path) -> Path:
-    path = folder / "password"
-    path.write_text("admin-password")
-    shutil.chown(path, "postgres")
-    return path
+            listening = asyncio.run_coroutine_threadsafe(listen(), loop).result(10)
+            yield listening.sockets[0].getsockname()[1], server
+            loop.call_soon_threadsafe(listening.close)
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(10)
