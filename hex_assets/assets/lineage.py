@@ -28,7 +28,10 @@ def statements_asset(
     names: Names, days: dg.DailyPartitionsDefinition, settings: Settings
 ) -> dg.AssetsDefinition:
     """The ledger of distinct statements."""
-    services = {n: w.openmetadataService for n, w in settings.warehouses.items()}
+    services = {
+        n: w.openmetadataService or settings.database_services()
+        for n, w in settings.warehouses.items()
+    }
     defaults = {n: _defaults(w) for n, w in settings.warehouses.items()}
 
     @dg.asset(

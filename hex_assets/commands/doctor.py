@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from hex_assets.commands import output
 from hex_assets.doctor import Section, diagnose
 from hex_assets.probe import Finding
 from hex_assets.settings import SettingsError, load_settings
@@ -53,7 +53,7 @@ def _json(sections: Sequence[Section]) -> str:
 
 
 def _print(sections: Sequence[Section]) -> None:
-    console = Console()
+    console = output.console()
     table = Table(show_lines=False)
     table.add_column("system", no_wrap=True)
     table.add_column("check")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hex_assets.commands import output
 from hex_assets.settings import load_settings
 from hex_assets.storage.store import TableStore
 
@@ -138,10 +139,9 @@ def _time(moment: datetime | None) -> str | None:
 
 
 def _print(report: Report, impact: Impact) -> None:
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console()
+    console = output.console()
     window = report.window
     if impact.readers:
         verb = f"read by {_counted(len(impact.readers), 'project')}"

@@ -9,10 +9,10 @@ from datetime import datetime, timezone
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from hex_assets.commands import output
 from hex_assets.hex.client import HexClient
 from hex_assets.hex.errors import HexError
 from hex_assets.hex.frames import projects_table
@@ -88,7 +88,7 @@ def _print(shown: list[dict[str, Any]], settings: Settings) -> None:
             "[green]kept[/green]" if row["published"] else f"[red]{escape(row['reason'])}[/red]"
         )
         table.add_row(*cells, viewed, verdict)
-    console = Console()
+    console = output.console()
     console.print(table)
     kept = sum(row["published"] for row in shown)
     note = "" if settings.openmetadata else "; no catalog is configured, so no filter applies"

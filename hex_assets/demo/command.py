@@ -14,6 +14,8 @@ from types import FrameType
 import click
 from rich.console import Console
 
+from hex_assets.commands import output
+
 
 @click.command()
 @click.option(
@@ -31,9 +33,7 @@ def demo(folder: Path, ui: bool, serve: bool, port: int) -> None:
 
     Needs no account and no network. Everything listens on 127.0.0.1 and ends with the command.
     """
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 110  # a log file has no width of its own
+    console = output.console()
     # SIGTERM unwinds like Ctrl-C, so that no server is left behind.
     signal.signal(signal.SIGTERM, _interrupt)
     # A shell starts background jobs with SIGINT ignored.

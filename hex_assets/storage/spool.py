@@ -37,7 +37,8 @@ class Spool:
     @property
     def row_count(self) -> int:
         """Rows received, doubles included."""
-        return sum(pq.read_metadata(part).num_rows for part in self._parts()) + self._pending_rows
+        stored: int = sum(pq.read_metadata(part).num_rows for part in self._parts())
+        return stored + self._pending_rows
 
     def append(self, batch: pa.RecordBatch) -> None:
         """Take a batch of the spool's schema."""
