@@ -16,7 +16,9 @@ ENDED_AT = (("COMPLETED", 1), ("ERRORED", 2), ("COMPLETED", 3))
 
 def stamp(moment: datetime | None) -> str | None:
     """A time as Hex writes it: milliseconds and Z."""
-    return moment and moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    if moment is None:
+        return None
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
 def project_document(project: Project, today: datetime, sharing: bool) -> Document:
@@ -70,7 +72,7 @@ def project_document(project: Project, today: datetime, sharing: bool) -> Docume
 
 
 def _schedule(schedule: Schedule) -> Document:
-    fields = {
+    fields: dict[str, Document] = {
         "HOURLY": {"minute": schedule.minute},
         "DAILY": {"minute": schedule.minute, "hour": schedule.hour},
         "WEEKLY": {
@@ -81,7 +83,7 @@ def _schedule(schedule: Schedule) -> Document:
         "MONTHLY": {"minute": schedule.minute, "hour": schedule.hour, "day": schedule.day},
         "CUSTOM": {"cron": schedule.cron},
     }
-    times = {
+    times: dict[str, Document | None] = {
         name.lower(): {"timezone": schedule.timezone, **values}
         if name == schedule.cadence
         else None

@@ -1,0 +1,131 @@
+"""`openmetadata/publication` by a real Dagster run: it takes cells and edges as they are stored."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from hex_assets.assets.names import Names
+from hex_assets.assets.publication import publication_asset
+from hex_assets.demo.openmetadata_server import BOT_TOKEN, OpenMetadataServer
+from hex_assets.partitions import days as daily
+from hex_assets.resources import OpenMetadataResource, TableStoreResource
+from hex_assets.storage.io_manager import ParquetIOManager
+from hex_assets.storage.store import TableStore
+from hex_assets.tables import CELLS, EDGES, PROJECTS, STATEMENTS, TableSpec
+
+NAMES = Names()
+DAYS = daily(date(2026, 11, 1))
+DAY = "2026-11-10"
+AT = datetime(2026, 11, 10, 9, tzinfo=timezone.utc)
+TABLE = "ch.default.shop.orders"
+MODEL = "hex.model.p_static"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> TableStore:
+    made = TableStore(str(tmp_path))
+    put(made, NAMES.projects, PROJECTS, DAY, project())
+    for day in ("2026-11-09", DAY):
+        put(made, NAMES.statements, STATEMENTS, day)
+    return made
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenMetadataServer]:
+    monkeypatch.setenv("BOT", BOT_TOKEN)
+    with OpenMetadataServer() as running:
+        running.seed({TABLE: [("id", "INT")]})
+        yield running
+
+
+def put(store: TableStore, key: dg.AssetKey, spec: TableSpec, day: str, *rows: Any) -> None:
+    store.write(key.path, day, spec.from_rows(rows).to_batches(), spec.schema)
+
+
+def project() -> dict[str, Any]:
+    return {
+        "project_id": "p",
+        "project_type": "PROJECT",
+        "title": "P",
+        "url": "https://app.hex.tech/w/hex/p",
+        "categories": [],
+        "schedules": [],
+        "created_at": AT,
+        "last_published_at": AT,
+        "observed_at": AT,
+    }
+
+
+def cell(version: str) -> dict[str, Any]:
+    return {
+        "project_id": "p",
+        "cell_id": "static",
+        "version_id": version,
+        "cell_type": "SQL",
+        "source": "SELECT id FROM shop.orders",
+        "url": "https://app.hex.tech/w/hex/p/draft/logic?selectedCellId=static",
+        "position": 0,
+        "observed_at": AT,
+    }
+
+
+def edge(cell_id: str) -> dict[str, Any]:
+    return {
+        "project_id": "p",
+        "cell_id": cell_id,
+        "warehouse": "w",
+        "table": "default.shop.orders",
+        "table_fqn": TABLE,
+        "direction": "read",
+        "usage": [],
+        "output_columns": [],
+        "query_count": 1,
+        "first_seen_at": AT,
+        "last_seen_at": AT,
+        "users": [],
+        "contexts": [],
+        "sample_query_id": "q",
+        "statement_ids": [],
+        "evidence": ["parsed"],
+        "partial": False,
+    }
+
+
+def published(store: TableStore, server: OpenMetadataServer) -> set[str]:
+    """Publish the day; gives the lineage that was written."""
+    result = dg.materialize(
+        [publication_asset(NAMES, DAYS)],
+        partition_key=DAY,
+        resources={
+            "openmetadata": OpenMetadataResource(
+                settings={"hostPort": f"{server.url}/api", "token": {"env": "BOT"}}
+            ),
+            "table_store": TableStoreResource(path=store.base),
+            "tables": ParquetIOManager(path=store.base),
+        },
+    )
+    assert result.success
+    rows = store.read(NAMES.publication.path, DAY).to_pylist()
+    return {row["entity"] for row in rows if row["entity_type"] == "lineage"}
+
+
+def test_a_query_that_names_a_version_of_a_cell_reaches_the_cell(
+    store: TableStore, server: OpenMetadataServer
+) -> None:
+    # The older version is only in an older snapshot.
+    put(store, NAMES.cells, CELLS, "2026-11-09", cell("v1"))
+    put(store, NAMES.cells, CELLS, DAY, cell("v2"))
+    put(store, NAMES.edges, EDGES, "2026-11-09", edge("v1"))
+    put(store, NAMES.edges, EDGES, DAY, edge("v2"), edge("static"))
+    assert published(store, server) == {f"{TABLE} -> {MODEL}", f"{MODEL} -> hex.p"}
+
+
+def test_without_cells_the_project_itself_has_the_lineage(
+    store: TableStore, server: OpenMetadataServer
+) -> None:
+    put(store, NAMES.edges, EDGES, DAY, edge("v1"))
+    assert published(store, server) == {f"{TABLE} -> hex.p"}
