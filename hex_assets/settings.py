@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
+from string import Formatter
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -122,13 +123,21 @@ class OpenMetadataSettings(_Model):
     includeTags: bool = Field(default=True, description="status, categories, collections as tags")
     includeOwners: bool = Field(default=True, description="owners by e-mail")
     includeDataModels: bool = Field(default=True, description="a data model for each SQL cell")
+    dataModelType: str = Field(
+        default="MetabaseDataModel",
+        description="type of those data models; no OpenMetadata up to 2.0.7 has one for Hex, and "
+        "a Metabase model, a saved SQL question, is the nearest that all versions have",
+    )
+    includeQueriedTables: bool = Field(
+        default=False, description="also edges that only Hex's list of queried tables knows"
+    )
     includeDraftDashboard: bool = Field(default=True, description="projects never published")
     includeArchived: bool = Field(default=False, description="archived projects")
     markDeletedDashboards: bool = Field(
         default=True, description="soft-delete the dashboards of projects that are gone"
     )
     maxDeletedShare: float = Field(
-        default=0.2, ge=0, le=1, description="refuse to delete more than this share of dashboards"
+        default=0.2, ge=0, le=1, description="refuse to delete more than this share of a kind"
     )
     overrideMetadata: bool = Field(
         default=False, description="Hex wins over what people set: description, owners, names"
@@ -172,6 +181,44 @@ class ScheduleSettings(_Model):
     )
 
 
+class ExternalAssetsSettings(_Model):
+    """Hex's projects in Dagster's own graph."""
+
+    enabled: bool = Field(
+        default=False, description="each published project as an external asset, from stored tables"
+    )
+    cap: int = Field(
+        default=200, ge=1, description="at most so many projects, the last viewed first"
+    )
+    tableKeyTemplate: str = Field(
+        default="{schema}/{table}",
+        description="asset key of a table, so that it meets dbt's or your own; of {warehouse}, "
+        "{service}, {database}, {schema} and {table}",
+    )
+    lowerCaseKeys: bool = Field(
+        default=False, description="asset keys of tables in lower case, as dbt's on Snowflake are"
+    )
+
+    @field_validator("tableKeyTemplate")
+    @classmethod
+    def _template(cls, value: str) -> str:
+        known = ("warehouse", "service", "database", "schema", "table")
+        for part in value.split("/"):
+            if not part:
+                raise ValueError(f"{value!r} has an empty part between two slashes")
+            try:
+                fields = [name for _, name, _, _ in Formatter().parse(part) if name is not None]
+            except ValueError as error:
+                raise ValueError(f"{value!r} is no template: {error}") from None
+            if unknown := [name for name in fields if name not in known]:
+                raise ValueError(
+                    f"{{{unknown[0]}}} is not known; use {', '.join(f'{{{n}}}' for n in known)}"
+                )
+        if "{table}" not in value:
+            raise ValueError("needs {table}: all tables would have one key")
+        return value
+
+
 class Settings(_Model):
     """All of `hex_assets.yaml`."""
 
@@ -185,6 +232,7 @@ class Settings(_Model):
     )
     storage: StorageSettings = Field(default=StorageSettings())
     schedule: ScheduleSettings = Field(default=ScheduleSettings())
+    externalAssets: ExternalAssetsSettings = Field(default=ExternalAssetsSettings())
 
     @field_validator("warehouses")
     @classmethod

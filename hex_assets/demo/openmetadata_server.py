@@ -11,6 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
@@ -226,8 +227,7 @@ class _Handler(BaseHTTPRequestHandler):
                 store.put_edge(body, who)
                 return 200, None
             if method == "DELETE" and len(parts) == 5:
-                if store.edges.pop((parts[2], parts[4]), None) is None:
-                    raise ApiError(404, "Lineage edge not found")
+                store.delete_edge((parts[2], parts[4]))
                 return 200, None
         if parts[0] == "usage" and len(parts) == 3:
             entity = store.by_id(parts[1], parts[2], "all")
@@ -291,6 +291,19 @@ def _get(server: OpenMetadataServer, path: str, query: dict[str, str], who: Prin
         if not (0 <= up <= 3 and 0 <= down <= 3):
             raise ApiError(400, "[depth must be less than or equal to 3]")
         return store.graph(store.by_id(parts[1], parts[2]), up, down)
+    if parts[0] == "usage":
+        entity = store.by_id(parts[1], parts[2], "all")
+        last = date.fromisoformat(query["date"])
+        first = last - timedelta(days=int(query.get("days", 1)) - 1)
+        days = sorted(store.usage.get(entity["id"], {}).items(), reverse=True)
+        return {
+            "entity": store.ref(entity),
+            "usage": [
+                {"date": day, "dailyStats": {"count": count}}
+                for day, count in days
+                if first.isoformat() <= day <= last.isoformat()
+            ],
+        }
     kind, rest = _kind(path)
     include = query.get("include", "non-deleted")
     if not rest:

@@ -16,6 +16,7 @@ from hex_assets.openmetadata.entities import (
     Current,
     Marker,
     Operation,
+    Usage,
 )
 from hex_assets.openmetadata.errors import ChangedMeanwhile, OpenMetadataError
 
@@ -55,6 +56,7 @@ class _Run:
     client: OpenMetadataClient
     ids: dict[tuple[str, str], str]
     failed: set[str] = field(default_factory=set)
+    usage_failed: set[str] = field(default_factory=set)
 
 
 def apply(
@@ -116,15 +118,26 @@ def _send(run: _Run, operation: Operation) -> None:
     if operation.kind == "lineage":
         _send_edge(run, operation)
     elif operation.kind == "usage" and operation.usage:
-        dashboard = _id(run, "dashboard", operation.fqn)
-        body = {"date": operation.usage.day, "count": operation.usage.count}
-        client.post(f"/usage/dashboard/{dashboard}", body)  # POST sets the day, PUT would add
+        _send_usage(run, operation.usage)
     elif operation.action == "remove":
         client.delete(f"{COLLECTIONS[operation.kind]}/{operation.id}", hardDelete=False)
     elif operation.action == "restore" and operation.id:
         client.put(f"{COLLECTIONS[operation.kind]}/restore", {"id": operation.id})
     else:
         _send_entity(run, operation)
+
+
+def _send_usage(run: _Run, usage: Usage) -> None:
+    if usage.fqn in run.usage_failed:
+        raise OpenMetadataError("an earlier day failed, and days must arrive in ascending order")
+    try:
+        dashboard = _id(run, "dashboard", usage.fqn)
+        # POST sets the day, PUT would add to it
+        body = {"date": usage.day, "count": usage.count}
+        run.client.post(f"/usage/dashboard/{dashboard}", body)
+    except OpenMetadataError:
+        run.usage_failed.add(usage.fqn)
+        raise
 
 
 def _send_entity(run: _Run, operation: Operation) -> None:

@@ -11,10 +11,6 @@ from dataclasses import dataclass
 CHART_TYPES_1_9 = frozenset("Line Table Bar Area Pie Histogram Scatter Text BoxPlot Other".split())
 CHART_TYPES_1_9_13 = frozenset("Gauge Map Graph Heatmap Timeline".split())
 
-DATA_MODEL_TYPE = "MetabaseDataModel"
-"""No server has a type for Hex's SQL cells. A Metabase model is a saved SQL question, the nearest
-thing, and every version has it; one type for all versions keeps models stable over upgrades."""
-
 
 @dataclass(frozen=True)
 class Capabilities:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
-from hex_assets.openmetadata.capabilities import DATA_MODEL_TYPE, Capabilities
+from hex_assets.openmetadata.capabilities import Capabilities
 from hex_assets.openmetadata.entities import Asset, Desired, Skip, Tag
 from hex_assets.openmetadata.lineage import desired_edges
-from hex_assets.openmetadata.names import fqn, tag_name
+from hex_assets.openmetadata.models import ColumnTypes, Models
+from hex_assets.openmetadata.names import cell_name, fqn, tag_name
+from hex_assets.openmetadata.queried import TableNames, queried_tables
 from hex_assets.settings import OpenMetadataSettings
 
 CHART_TYPES = {
@@ -36,8 +38,10 @@ def desired(
     capabilities: Capabilities,
     *,
     cells: pa.Table | None = None,
+    complete_cells: Collection[str] | None = None,
     statements: pa.Table | None = None,
     catalog: pa.Table | None = None,
+    queried: pa.Table | None = None,
 ) -> Desired:
     """Everything that should be published.
 
@@ -47,8 +51,11 @@ def desired(
         settings: what to include, filters, the service's name.
         capabilities: what the server knows.
         cells: rows of hex/cells; None: charts and data models are left alone.
+        complete_cells: projects whose cells are known whole; None: those that `cells` names.
+            Of any other project no chart, data model or import is taken away.
         statements: rows of lineage/statements, for SQL and output columns.
         catalog: rows of catalog/tables; edges to tables it lacks are skipped. None: not checked.
+        queried: Hex's queriedTables, with columns project_id and table_name; None: not asked.
     """
     skipped: list[Skip] = []
     chosen: dict[str, Row] = {}
@@ -58,49 +65,69 @@ def desired(
             skipped.append(Skip("dashboard", name, reason, row["project_id"]))
         else:
             chosen[row["project_id"]] = row
-    cell_rows = [row for row in (cells.to_pylist() if cells is not None else ())]
-    texts = {row["statement_id"]: row for row in (statements.to_pylist() if statements else ())}
-    edge_rows = edges.to_pylist()
+    cell_rows = cells.to_pylist() if cells is not None else []
+    texts = {row["statement_id"]: row for row in statements.to_pylist()} if statements else {}
+    edge_rows = [row for row in edges.to_pylist() if row["project_id"] in chosen]
+    types = ColumnTypes(catalog, {row["table_fqn"] for row in edge_rows if row["table_fqn"]})
+    builder = Models(settings, capabilities, edge_rows, texts, types)
     charts: defaultdict[str, list[Asset]] = defaultdict(list)
-    models: dict[tuple[str, str], Asset] = {}
+    models: defaultdict[str, dict[str, Asset]] = defaultdict(dict)
     for cell in sorted(cell_rows, key=lambda cell: (cell["project_id"], cell["position"])):
         if cell["project_id"] not in chosen:
             continue
         label = cell["label"] or f"{cell['cell_type']} {cell['position'] + 1}"
-        if cell["cell_type"] in CHART_TYPES and settings.chartFilterPattern.keeps(label):
-            charts[cell["project_id"]].append(_chart(cell, label, settings, capabilities))
+        if cell["cell_type"] in CHART_TYPES:
+            chart = _chart(cell, label, settings, capabilities)
+            if settings.chartFilterPattern.keeps(label):
+                charts[cell["project_id"]].append(chart)
+            else:
+                skipped.append(_left_out_cell(chart, "chartFilterPattern"))
         if cell["cell_type"] == "SQL" and settings.includeDataModels:
             label = cell["label"] or cell["output_dataframe"] or label
+            model = builder.model(cell, label)
             if settings.dataModelFilterPattern.keeps(label):
-                model = _model(cell, label, settings, capabilities, edge_rows, texts)
-                models[cell["project_id"], cell["cell_id"]] = model
+                models[cell["project_id"]][cell["cell_id"]] = model
+            else:
+                skipped.append(_left_out_cell(model, "dataModelFilterPattern"))
     dashboards, tags = [], {}
     for project_id, row in chosen.items():
         own_tags = _tags(row) if settings.includeTags else ()
         tags.update({tag.fqn: tag for tag in own_tags})
-        dashboards.append(
-            _dashboard(
-                row,
-                settings,
-                own_tags,
-                None if cells is None else tuple(chart.fqn for chart in charts[project_id]),
-                None
-                if cells is None or not settings.includeDataModels
-                else tuple(m.fqn for (owner, _), m in models.items() if owner == project_id),
-            )
-        )
+        own_charts = tuple(chart.fqn for chart in charts[project_id])
+        own_models = tuple(model.fqn for model in models[project_id].values())
+        dashboards.append(_dashboard(row, settings, own_tags, own_charts, own_models))
     lineage, lost = desired_edges(
-        edge_rows, cell_rows, dashboards, models, texts, catalog, settings.serviceName
+        edge_rows,
+        cell_rows,
+        dashboards,
+        {(project, cell): m for project, own in models.items() for cell, m in own.items()},
+        texts,
+        types.tables,
+        settings.serviceName,
+        queried_tables(queried),
+        TableNames(catalog) if queried is not None else None,
+        include_queried=settings.includeQueriedTables,
     )
+    complete = {row["project_id"] for row in cell_rows}
+    if complete_cells is not None:
+        complete = set(complete_cells)
     return Desired(
         service=settings.serviceName,
         classifications=tuple(sorted({tag.classification for tag in tags.values()})),
         tags=tuple(tags[name] for name in sorted(tags)),
-        assets=(*(c for group in charts.values() for c in group), *models.values(), *dashboards),
+        assets=(
+            *(chart for group in charts.values() for chart in group),
+            *(model for group in models.values() for model in group.values()),
+            *dashboards,
+        ),
         edges=tuple(lineage),
-        cell_projects=frozenset(row["project_id"] for row in cell_rows) & frozenset(chosen),
+        cell_projects=frozenset(complete & set(chosen)) if cells is not None else frozenset(),
         skipped=(*skipped, *lost),
     )
+
+
+def _left_out_cell(asset: Asset, pattern: str) -> Skip:
+    return Skip(asset.kind, asset.fqn, f"left out by {pattern}", asset.project_id)
 
 
 def left_out(row: Row, settings: OpenMetadataSettings) -> str | None:
@@ -136,8 +163,8 @@ def _dashboard(
     row: Row,
     settings: OpenMetadataSettings,
     tags: Iterable[Tag],
-    charts: tuple[str, ...] | None,
-    models: tuple[str, ...] | None,
+    charts: tuple[str, ...],
+    models: tuple[str, ...],
 ) -> Asset:
     life = {
         "created": row["created_at"],
@@ -154,6 +181,9 @@ def _dashboard(
     runs = [schedule["text"] for schedule in row["schedules"] if schedule["enabled"]]
     if runs:
         lines.append(f"Runs in Hex: {'; '.join(runs)}.")
+    if refreshed := row["published_results_updated_at"]:
+        # The day is enough: with the time, every scheduled run would be a new version here.
+        lines.append(f"Last results in Hex: {refreshed:%Y-%m-%d}.")
     return Asset(
         kind="dashboard",
         name=row["project_id"],
@@ -186,57 +216,6 @@ def _chart(
             "chartType": capabilities.chart_type(CHART_TYPES[cell["cell_type"]]),
         },
     )
-
-
-def _model(
-    cell: Row,
-    label: str,
-    settings: OpenMetadataSettings,
-    capabilities: Capabilities,
-    edges: Sequence[Row],
-    texts: Mapping[str, Row],
-) -> Asset:
-    name = cell_name(cell["project_id"], cell["cell_id"])
-    own = [
-        row
-        for row in edges
-        if row["cell_id"] == cell["cell_id"] and row["project_id"] == cell["project_id"]
-    ]
-    outputs: dict[str, None] = {}
-    for row in sorted(own, key=lambda row: row["last_seen_at"], reverse=True):
-        for statement_id in row["statement_ids"]:
-            for pair in (texts.get(statement_id) or {"columns": ()})["columns"]:
-                outputs.setdefault(pair["output"])
-    for row in own:
-        outputs.update(dict.fromkeys(row["output_columns"]))
-    machine: dict[str, Any] = {
-        "dataModelType": DATA_MODEL_TYPE,
-        "sql": cell["source"] or "",
-        # The log tells names of results, not their types.
-        "columns": [
-            {"name": column, "dataType": "UNKNOWN"}
-            for column in outputs
-            if column and column != "*" and "::" not in column and len(column) <= 256
-        ],
-    }
-    if not machine["sql"]:
-        del machine["sql"]
-    if capabilities.data_model_source_url:
-        machine["sourceUrl"] = cell["url"]
-    return Asset(
-        kind="dashboardDataModel",
-        name=name,
-        fqn=fqn(settings.serviceName, "model", name),
-        service=settings.serviceName,
-        project_id=cell["project_id"],
-        display_name=label,
-        machine=machine,
-    )
-
-
-def cell_name(project_id: str, cell_id: str) -> str:
-    """Name of a cell's chart or data model: legal everywhere, and tells its project."""
-    return f"{project_id}_{cell_id}"
 
 
 def _millis(at: datetime) -> int:

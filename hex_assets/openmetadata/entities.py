@@ -118,9 +118,10 @@ class Asset:
     """Tags of our classifications; None: leave tags alone."""
     machine: Mapping[str, Any] = field(default_factory=dict)
     """Fields that only Hex knows, as in the create request."""
-    charts: tuple[str, ...] | None = None
-    """FQNs of our charts; None: leave the list alone."""
-    data_models: tuple[str, ...] | None = None
+    charts: tuple[str, ...] = ()
+    """FQNs of our charts on a dashboard."""
+    data_models: tuple[str, ...] = ()
+    """FQNs of our data models on a dashboard."""
 
 
 @dataclass(frozen=True)
@@ -208,6 +209,11 @@ class Usage:
     count: int
     project_id: str
 
+    @property
+    def name(self) -> str:
+        """As receipts show it."""
+        return f"{self.fqn} on {self.day}"
+
 
 @dataclass(frozen=True)
 class Skip:
@@ -247,6 +253,8 @@ class Current:
     edges: Mapping[tuple[str, str], FoundEdge]
     tables: Mapping[str, str]
     """Ids of the tables that the edges name, by FQN."""
+    usage: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Stored views by day, of the dashboards whose latest day does not tell enough, by FQN."""
 
 
 Action = Literal["create", "update", "restore", "remove", "unchanged", "skip", "refuse"]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
-
-import pyarrow as pa
 
 from hex_assets.openmetadata.entities import EVIDENCE, Asset, Edge, Skip
 from hex_assets.openmetadata.names import fqn
+from hex_assets.openmetadata.queried import QueriedTables, TableNames
 
 Row = Mapping[str, Any]
 
@@ -20,15 +19,18 @@ def desired_edges(
     dashboards: Sequence[Asset],
     models: Mapping[tuple[str, str], Asset],
     statements: Mapping[str, Row],
-    catalog: pa.Table | None,
+    columns: Mapping[str, Mapping[str, str | None]] | None,
     service: str,
+    queried: QueriedTables,
+    table_names: TableNames | None,
+    *,
+    include_queried: bool,
 ) -> tuple[list[Edge], list[Skip]]:
     """Edges of the published projects, and what could not become one.
 
     A read of a cell with a data model is table -> data model -> dashboard; any other read is
     table -> dashboard, unless that table already reaches the dashboard through a data model.
     """
-    columns = _columns(catalog)
     by_project = {asset.project_id: asset for asset in dashboards}
     groups: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
     ends: dict[tuple[str, str], tuple[str, str, Asset]] = {}
@@ -58,9 +60,12 @@ def desired_edges(
         for pair, (_, kind, target) in ends.items()
         if kind == "dashboardDataModel"
     }
-    found = []
+    read: defaultdict[str, set[str]] = defaultdict(set)
+    found: list[Edge] = []
     for pair in sorted(groups):
         from_kind, to_kind, asset = ends[pair]
+        if from_kind == "table":
+            read[asset.project_id].add(pair[0])
         if to_kind == "dashboard" and (pair[0], asset.project_id) in through_model:
             continue
         pairs, lost = _column_pairs(pair, groups[pair], asset, to_kind, columns)
@@ -69,7 +74,7 @@ def desired_edges(
                 "column", f"{name} -> {pair[1]}", "the catalog lacks the column", asset.project_id
             )
             skipped[skip.entity_type, skip.entity] = skip
-        rows = groups[pair]
+        rows, reads = groups[pair], from_kind == "table"
         found.append(
             Edge(
                 from_kind,
@@ -77,7 +82,7 @@ def desired_edges(
                 to_kind,
                 pair[1],
                 asset.project_id,
-                _evidence(rows),
+                _evidence(rows, queried.verdict(asset.project_id, pair[0]) if reads else None),
                 _sql(rows, statements),
                 pairs,
             )
@@ -101,16 +106,37 @@ def desired_edges(
         )
         for component, project in sorted(imports)
     ]  # fmt: skip
+    if table_names is not None:
+        for extra in _only_queried(dashboards, read, queried, table_names, include_queried):
+            if isinstance(extra, Edge):
+                found.append(extra)
+            else:
+                skipped.setdefault((extra.entity_type, extra.entity), extra)
     return found, list(skipped.values())
 
 
-def _columns(catalog: pa.Table | None) -> Mapping[str, frozenset[str]] | None:
-    if catalog is None:
-        return None
-    return {
-        row["fqn"]: frozenset(column["name"] for column in row["columns"])
-        for row in catalog.select(["fqn", "columns"]).to_pylist()
-    }
+def _only_queried(
+    dashboards: Iterable[Asset],
+    read: Mapping[str, set[str]],
+    queried: QueriedTables,
+    tables: TableNames,
+    include: bool,
+) -> Iterator[Edge | Skip]:
+    """Tables that Hex lists and no query in the logs shows: edges by option, else reported."""
+    for dashboard in dashboards:
+        project = dashboard.project_id
+        for name, parts in queried.beyond(project, read.get(project, ())):
+            found = tables.find(parts)
+            if len(found) != 1:
+                why = f"fits {', '.join(found)}" if found else "is no table of the catalog"
+                reason = f"Hex's list of queried tables names it, which {why}"
+                yield Skip("lineage", f"{name} -> {dashboard.fqn}", reason, project)
+            elif not include:
+                reason = "only Hex's list of queried tables names it (includeQueriedTables is off)"
+                yield Skip("lineage", f"{found[0]} -> {dashboard.fqn}", reason, project)
+            else:
+                text = f"{EVIDENCE}its list of queried tables; no query in the logs shows it."
+                yield Edge("table", found[0], "dashboard", dashboard.fqn, project, text)
 
 
 def _column_pairs(
@@ -118,7 +144,7 @@ def _column_pairs(
     rows: Iterable[Row],
     asset: Asset,
     to_kind: str,
-    columns: Mapping[str, frozenset[str]] | None,
+    columns: Mapping[str, Mapping[str, str | None]] | None,
 ) -> tuple[tuple[tuple[tuple[str, ...], str], ...], list[str]]:
     if to_kind != "dashboardDataModel":
         return (), []  # a dashboard has no columns
@@ -137,7 +163,7 @@ def _column_pairs(
     return tuple((tuple(sorted(sources[to])), to) for to in sorted(sources)), lost
 
 
-def _evidence(rows: Sequence[Row]) -> str:
+def _evidence(rows: Sequence[Row], verdict: str | None) -> str:
     whole = [row for row in rows if row["column"] is None] or list(rows)
     first = min(row["first_seen_at"] for row in whole)
     last = max(row["last_seen_at"] for row in whole)
@@ -153,6 +179,8 @@ def _evidence(rows: Sequence[Row]) -> str:
         text += f"; people {users}"
     if any(row["partial"] for row in rows):
         text += "; some statements were understood in part only"
+    if verdict:
+        text += f"; {verdict}"
     return f"{text}; latest query {latest['sample_query_id']}."
 
 

@@ -57,7 +57,7 @@ def merge(asset: Asset, found: Found | None, owner: Ref | None, *, override: boo
             marker = replace(marker, owner=fingerprint(owner.id))
     if asset.tags is not None:
         mark = fingerprint(sorted(asset.tags))
-        if override or marker.tags != mark:
+        if marker.tags != mark:  # else a tag that a person took off would come back
             steps = _tag_steps(asset.tags, found)
             patch += steps
             changed += ["tags"] if steps else []
@@ -95,9 +95,8 @@ def create_body(asset: Asset, owner: Ref | None) -> dict[str, Any]:
         body["owners"] = [owner.body()]
     if asset.tags:
         body["tags"] = [label(tag) for tag in asset.tags]
-    if asset.charts is not None:
+    if asset.kind == "dashboard":
         body["charts"] = list(asset.charts)
-    if asset.data_models is not None:
         body["dataModels"] = list(asset.data_models)
     body["sourceHash"] = str(
         Marker(
@@ -176,15 +175,12 @@ def _machine(asset: Asset, found: Found) -> tuple[dict[str, Any] | None, list[st
         ("dataModels", asset.data_models, found.data_models),
     ):
         # Each PUT replaces these lists: what a person attached stays in, whatever else changes.
-        stored = [ref.fqn for ref in refs]
-        names = stored
-        if wanted is not None:
-            foreign = [n for n in stored if f"{asset.name}_" not in n]
-            names = sorted({*foreign, *wanted})
-            if set(names) != set(stored):
-                changed.append(key)
         if asset.kind == "dashboard":
-            lists[key] = names
+            stored = {ref.fqn for ref in refs}
+            names = {name for name in stored if f"{asset.name}_" not in name} | set(wanted)
+            if names != stored:
+                changed.append(key)
+            lists[key] = sorted(names)
     if not changed:
         return None, []
     body: dict[str, Any] = {

@@ -19,6 +19,11 @@ def fqn(*parts: str) -> str:
     return ".".join(quoted(part) for part in parts)
 
 
+def cell_name(project_id: str, cell_id: str) -> str:
+    """Name of a cell's chart or data model: legal everywhere, and tells its project."""
+    return f"{project_id}_{cell_id}"
+
+
 def split_fqn(name: str) -> list[str]:
     """The parts of a fully qualified name, without quotes."""
     parts = re.findall(r'"((?:[^"]|"")*)"(?:\.|$)|([^."]+)(?:\.|$)', name)

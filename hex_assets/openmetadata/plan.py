@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from hex_assets.openmetadata.capabilities import Capabilities
 from hex_assets.openmetadata.entities import (
     CLASSIFICATIONS,
+    EDGE_SOURCE,
     Asset,
     Current,
     Desired,
     Edge,
-    Found,
+    FoundEdge,
     Operation,
 )
 from hex_assets.openmetadata.merge import merge
 from hex_assets.openmetadata.owners import Owners
+from hex_assets.openmetadata.usage import plan_usage
+from hex_assets.openmetadata.vanished import Vanished, vanished
 from hex_assets.settings import OpenMetadataSettings
 
 
@@ -33,19 +37,62 @@ def plan(
 
     Unchanged, skipped and refused things are operations too, so that each gets a receipt.
     """
+    gone = vanished(desired, current, settings, listing_complete)
+    withheld = _withheld(desired, current)
+    assets = [_with_kept(asset, gone, withheld) for asset in desired.assets]
     return [
         *_service(desired, current, capabilities),
         *_tags(desired, current),
-        *(step for asset in desired.assets for step in _asset(asset, current, settings, owners)),
-        *_edges(desired, current, settings),
-        *_stale_edges(desired, current),
-        *_vanished(desired, current, settings, listing_complete),
-        *_usage(desired, current),
+        *(step for asset in assets for step in _asset(asset, current, settings, owners, withheld)),
+        *_edges(desired, current, settings, gone, withheld),
+        *_stale_edges(desired, current, gone),
+        *gone.operations,
+        *plan_usage((usage for usage in desired.usage if usage.fqn not in withheld), current),
         *(
             Operation("skip", skip.entity_type, skip.entity, skip.project_id, skip.reason)
             for skip in desired.skipped
         ),
     ]
+
+
+def _withheld(desired: Desired, current: Current) -> Mapping[str, str]:
+    """What a person deleted in the catalog, with the reason why it stays so.
+
+    The cells of such a dashboard stay away too.
+    """
+    reasons: dict[str, str] = {}
+    projects = set()
+    for asset in desired.assets:
+        found = current.assets.get((asset.kind, asset.fqn))
+        if (
+            found is not None
+            and found.deleted
+            and (found.updated_by != current.bot or found.marker is None)
+        ):
+            reasons[asset.fqn] = (
+                f"deleted in the catalog by {found.updated_by or 'somebody'}; restore it there "
+                "to have it published again"
+            )
+            if asset.kind == "dashboard":
+                projects.add(asset.project_id)
+    for asset in desired.assets:
+        if asset.project_id in projects and asset.kind != "dashboard":
+            reasons.setdefault(asset.fqn, "its dashboard was deleted in the catalog")
+    return reasons
+
+
+def _with_kept(asset: Asset, gone: Vanished, withheld: Mapping[str, str]) -> Asset:
+    """A dashboard without cells that stay deleted, with those that stay for now."""
+    if asset.kind != "dashboard":
+        return asset
+    lists = [
+        (
+            *(name for name in wanted if name not in withheld),
+            *gone.kept.get((asset.project_id, kind), ()),
+        )
+        for kind, wanted in (("chart", asset.charts), ("dashboardDataModel", asset.data_models))
+    ]
+    return replace(asset, charts=lists[0], data_models=lists[1])
 
 
 def _service(desired: Desired, current: Current, capabilities: Capabilities) -> Iterator[Operation]:
@@ -82,7 +129,11 @@ def _tags(desired: Desired, current: Current) -> Iterator[Operation]:
 
 
 def _asset(
-    asset: Asset, current: Current, settings: OpenMetadataSettings, owners: Owners
+    asset: Asset,
+    current: Current,
+    settings: OpenMetadataSettings,
+    owners: Owners,
+    withheld: Mapping[str, str],
 ) -> Iterator[Operation]:
     found = current.assets.get((asset.kind, asset.fqn))
     if asset.owner_email and owners.ref(asset.owner_email) is None:
@@ -93,17 +144,10 @@ def _asset(
             asset.project_id,
             owners.unknown.get(asset.owner_email.casefold(), "not looked up"),
         )
+    if reason := withheld.get(asset.fqn):
+        yield Operation("skip", asset.kind, asset.fqn, asset.project_id, reason)
+        return
     if found is not None and found.deleted:
-        if found.updated_by != current.bot or found.marker is None:
-            yield Operation(
-                "skip",
-                asset.kind,
-                asset.fqn,
-                asset.project_id,
-                f"deleted in the catalog by {found.updated_by or 'somebody'}; restore it there "
-                "to have it published again",
-            )
-            return
         yield Operation(
             "restore", asset.kind, asset.fqn, asset.project_id, "it is back in Hex", id=found.id
         )
@@ -111,16 +155,16 @@ def _asset(
 
 
 def _edges(
-    desired: Desired, current: Current, settings: OpenMetadataSettings
+    desired: Desired,
+    current: Current,
+    settings: OpenMetadataSettings,
+    gone: Vanished,
+    withheld: Mapping[str, str],
 ) -> Iterator[Operation]:
+    through_kept = _through_kept(current, gone)
     for edge in desired.edges:
         found = current.edges.get(edge.pair)
-        if missing := [
-            name
-            for kind, name in ((edge.from_kind, edge.from_fqn), (edge.to_kind, edge.to_fqn))
-            if kind == "table" and name not in current.tables
-        ]:
-            reason = f"the catalog lacks the table {missing[0]}"
+        if reason := _no_edge(edge, current, withheld, through_kept):
             yield Operation("skip", "lineage", edge.name, edge.project_id, reason)
         elif found is None:
             yield Operation("create", "lineage", edge.name, edge.project_id, edge=edge)
@@ -142,114 +186,66 @@ def _edges(
             yield Operation("unchanged", "lineage", edge.name, edge.project_id)
 
 
-def _edge_changes(edge: Edge, found: Any) -> list[str]:
+def _no_edge(
+    edge: Edge,
+    current: Current,
+    withheld: Mapping[str, str],
+    through_kept: Mapping[tuple[str, str], str],
+) -> str | None:
+    """Why an edge cannot be, or must not be, published; None: it can."""
+    for kind, name in ((edge.from_kind, edge.from_fqn), (edge.to_kind, edge.to_fqn)):
+        if kind == "table" and name not in current.tables:
+            return f"the catalog lacks the table {name}"
+        if name in withheld:
+            return f"{name}: {withheld[name]}"
+    if edge.to_kind == "dashboard" and (model := through_kept.get((edge.from_fqn, edge.to_fqn))):
+        return f"the catalog shows it through {model}, whose cell could not be looked at"
+    return None
+
+
+def _through_kept(current: Current, gone: Vanished) -> Mapping[tuple[str, str], str]:
+    """Tables that reach a dashboard through a data model that stays for now: one fact, one path."""
+    kept = gone.kept_names
+    dashboards = {
+        pair[0]: pair[1]
+        for pair, found in current.edges.items()
+        if pair[0] in kept and found.to_ref.type == "dashboard"
+    }
+    return {
+        (pair[0], dashboards[pair[1]]): pair[1]
+        for pair, found in current.edges.items()
+        if pair[1] in dashboards and found.from_ref.type == "table"
+    }
+
+
+def _edge_changes(edge: Edge, found: FoundEdge) -> list[str]:
     changes = {
         "description": edge.description != found.description,
         "sqlQuery": (edge.sql or None) != found.sql,
         "columnsLineage": frozenset(edge.columns) != found.columns,
-        "source": found.source != "DashboardLineage",
+        "source": found.source != EDGE_SOURCE,
     }
     return [name for name, changed in changes.items() if changed]
 
 
-def _stale_edges(desired: Desired, current: Current) -> Iterator[Operation]:
-    """Our own edges of what is still published, that no query shows any more."""
+def _stale_edges(desired: Desired, current: Current, gone: Vanished) -> Iterator[Operation]:
+    """Our own edges of what is still published, that nothing shows any more."""
     wanted = {edge.pair for edge in desired.edges}
     published = {asset.fqn: asset.project_id for asset in desired.assets}
+    kept = gone.kept_names
     for pair, found in sorted(current.edges.items()):
         owner = published.get(pair[1]) or published.get(pair[0])
-        if pair not in wanted and owner and found.is_ours(current.bot):
-            yield Operation(
-                "remove",
-                "lineage",
-                f"{pair[0]} -> {pair[1]}",
-                owner,
-                "no query shows it any more",
-                found_edge=found,
-            )
-
-
-def _vanished(
-    desired: Desired,
-    current: Current,
-    settings: OpenMetadataSettings,
-    listing_complete: bool,
-) -> Iterator[Operation]:
-    wanted = {(asset.kind, asset.fqn) for asset in desired.assets}
-    # With no cells at hand nothing is known of charts and models; they are left alone.
-    ours = {
-        key: found
-        for key, found in current.assets.items()
-        if found.marker is not None and not found.deleted
-    }
-    live = [found for found in ours.values() if found.kind == "dashboard"]
-    gone = [found for found in live if ("dashboard", found.fqn) not in wanted]
-    gone_projects = {found.name for found in gone}
-    cells = [
-        found
-        for key, found in ours.items()
-        if found.kind != "dashboard"
-        and key not in wanted
-        and found.name.split("_", 1)[0] in desired.cell_projects
-    ]
-    why = {
-        skip.project_id: skip.reason for skip in desired.skipped if skip.entity_type == "dashboard"
-    }
-    refusal = None
-    if not settings.markDeletedDashboards:
-        refusal = ("skip", "gone from Hex; kept, as markDeletedDashboards is off")
-    elif not listing_complete:
-        refusal = ("skip", "not in Hex's listing, which is not complete; kept")
-    elif live and len(gone) / len(live) > settings.maxDeletedShare:
-        refusal = (
-            "refuse",
-            f"would delete {len(gone)} of {len(live)} dashboards ({len(gone) / len(live):.0%}), "
-            f"more than maxDeletedShare ({settings.maxDeletedShare:.0%}); nothing was deleted; "
-            "if this is right, raise maxDeletedShare for one run",
+        leaving = not gone.removed_models.isdisjoint(pair)
+        if pair in wanted or not (owner or leaving) or not found.is_ours(current.bot):
+            continue
+        imports = found.from_ref.type == found.to_ref.type == "dashboard"
+        if not kept.isdisjoint(pair) or (imports and owner not in desired.cell_projects):
+            continue  # what it shows could not be looked at this time
+        yield Operation(
+            "remove",
+            "lineage",
+            f"{pair[0]} -> {pair[1]}",
+            owner,
+            "nothing in Hex or in the logs shows it any more",
+            found_edge=found,
         )
-    if refusal is None:
-        # What hangs on a dashboard goes with it.
-        cells += [
-            found
-            for found in ours.values()
-            if found.kind != "dashboard" and found.name.split("_", 1)[0] in gone_projects
-        ]
-    for found in sorted(gone, key=lambda found: found.fqn):
-        reason = why.get(found.name, "gone from Hex")
-        if refusal is not None:
-            action: Any = refusal[0]
-            yield Operation(action, found.kind, found.fqn, found.name, refusal[1])
-        else:
-            yield _remove(found, reason)
-    if listing_complete and settings.markDeletedDashboards:
-        for found in sorted(cells, key=lambda found: (found.kind, found.fqn)):
-            yield _remove(found, "its cell is gone from Hex")
-
-
-def _remove(found: Found, reason: str) -> Operation:
-    project_id = found.name.split("_", 1)[0]
-    return Operation("remove", found.kind, found.fqn, project_id, reason, id=found.id)
-
-
-def _usage(desired: Desired, current: Current) -> Iterator[Operation]:
-    for usage in desired.usage:
-        found = current.assets.get(("dashboard", usage.fqn))
-        if found is not None and (found.usage_date, found.usage_count) == (usage.day, usage.count):
-            yield Operation("unchanged", "usage", usage.fqn, usage.project_id)
-        else:
-            yield Operation("update", "usage", usage.fqn, usage.project_id, usage.day, usage=usage)
-
-
-def retirement(current: Current) -> list[Operation]:
-    """Remove everything of ours: edges, charts, data models and dashboards (soft), nothing else."""
-    edges = [
-        Operation("remove", "lineage", " -> ".join(pair), None, "retired", found_edge=found)
-        for pair, found in sorted(current.edges.items())
-        if found.is_ours(current.bot)
-    ]
-    assets: Mapping[tuple[str, str], Found] = current.assets
-    return edges + [
-        _remove(found, "retired")
-        for _, found in sorted(assets.items())
-        if found.marker is not None and not found.deleted
-    ]

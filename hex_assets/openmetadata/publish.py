@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 
 import pyarrow as pa
 
@@ -16,8 +16,9 @@ from hex_assets.openmetadata.desired import desired
 from hex_assets.openmetadata.entities import Current
 from hex_assets.openmetadata.errors import PublicationFailed, PublicationRefused
 from hex_assets.openmetadata.owners import find_owners
-from hex_assets.openmetadata.plan import plan, retirement
-from hex_assets.openmetadata.usage import daily_usage
+from hex_assets.openmetadata.plan import plan
+from hex_assets.openmetadata.usage import daily_usage, stored_usage
+from hex_assets.openmetadata.vanished import retirement
 from hex_assets.settings import OpenMetadataSettings
 from hex_assets.tables import RECEIPTS
 
@@ -57,9 +58,12 @@ def publish(
     projects: pa.Table,
     edges: pa.Table,
     cells: pa.Table | None = None,
+    complete_cells: Collection[str] | None = None,
     statements: pa.Table | None = None,
     catalog: pa.Table | None = None,
+    queried_tables: pa.Table | None = None,
     earlier_projects: pa.Table | None = None,
+    snapshots: Mapping[date, pa.Table] | None = None,
     previous: pa.Table | None = None,
     listing_complete: bool,
     day: date,
@@ -72,9 +76,15 @@ def publish(
         projects: latest rows of hex/projects, each project once.
         edges: rows of lineage/edges of the look-back window.
         cells: rows of hex/cells; None: charts and data models are left alone.
+        complete_cells: ids of the projects whose cells are known whole; None: those with rows in
+            `cells`. Of any other project no chart, data model or import is taken away.
         statements: rows of lineage/statements, for SQL and output columns.
         catalog: rows of catalog/tables; None: tables are looked up one by one.
+        queried_tables: Hex's queriedTables with columns project_id and table_name, a row a table;
+            None: Hex was not asked, and edges don't say whether it agrees.
         earlier_projects: the projects as observed the day before, the basis of the day's views.
+        snapshots: the projects as observed on several days, by day, the basis of the views of each
+            of these days but the first; instead of `earlier_projects`.
         previous: receipts of earlier runs; not needed, as the entities carry what we set.
         listing_complete: `projects` is the whole workspace; else nothing is deleted.
         day: the day that usage is reported for.
@@ -86,13 +96,16 @@ def publish(
     capabilities = client.capabilities
     wanted = desired(
         projects, edges, settings, capabilities,
-        cells=cells, statements=statements, catalog=catalog,
+        cells=cells, complete_cells=complete_cells, statements=statements, catalog=catalog,
+        queried=queried_tables,
     )  # fmt: skip
-    if earlier_projects is not None:
+    if snapshots is None and earlier_projects is not None:
+        snapshots = {day - timedelta(days=1): earlier_projects, day: projects}
+    if snapshots:
         names = {
             asset.project_id: asset.fqn for asset in wanted.assets if asset.kind == "dashboard"
         }
-        wanted = replace(wanted, usage=daily_usage(projects, earlier_projects, names, day))
+        wanted = replace(wanted, usage=daily_usage(snapshots, names))
     owners = find_owners(
         client, (asset.owner_email for asset in wanted.assets if asset.owner_email)
     )
@@ -104,6 +117,7 @@ def publish(
     }
     current = read_current(client, wanted.service, tables)
     _check_service(current, wanted.service)
+    current = replace(current, usage=stored_usage(client, wanted.usage, current))
     operations = plan(
         wanted, current, settings, capabilities, owners, listing_complete=listing_complete
     )

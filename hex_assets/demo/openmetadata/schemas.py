@@ -139,7 +139,7 @@ def check(kind: Kind, body: Any, version: tuple[int, ...]) -> dict[str, Any]:
     for column in body.get("columns") or ():
         if unknown := set(column) - {
             "name", "dataType", "dataLength", "dataTypeDisplay", "description", "children",
-            "displayName", "tags", "ordinalPosition",
+            "displayName", "tags", "ordinalPosition", "arrayDataType",
         }:  # fmt: skip
             raise ApiError(400, f'Unrecognized field "{min(unknown)}" (class Column)')
         if "name" not in column or "dataType" not in column:
@@ -148,6 +148,8 @@ def check(kind: Kind, body: Any, version: tuple[int, ...]) -> dict[str, Any]:
             raise ApiError(
                 400, f"For column data type {column['dataType']}, dataLength is required"
             )
+        if column["dataType"] == "ARRAY" and "arrayDataType" not in column:
+            raise ApiError(400, "For column data type array, arrayDataType is required")
     for tag in body.get("tags") or ():
         if unknown := set(tag) - {
             "tagFQN", "source", "labelType", "state", "name", "displayName", "description",

@@ -47,12 +47,14 @@ class Store:
         self.names: dict[tuple[str, str], str] = {}
         self.edges: dict[tuple[str, str], Entity] = {}
         self.usage: dict[str, dict[str, int]] = {}
+        self._ends: tuple[dict[str, set[tuple[str, str]]], ...] = ({}, {})
 
     def wipe(self, *types: str) -> None:
         """Forget all entities of these types, and the lineage."""
         for key in [key for key in self.names if key[0] in types]:
             del self.entities[self.names.pop(key)]
-        self.edges = {p: e for p, e in self.edges.items() if set(p) <= set(self.entities)}
+        for pair in [pair for pair in self.edges if not set(pair) <= set(self.entities)]:
+            self.delete_edge(pair)
         self.usage = {i: days for i, days in self.usage.items() if i in self.entities}
 
     def by_name(self, type_: str, fqn: str, include: str = "non-deleted") -> Entity:
@@ -286,7 +288,17 @@ class Store:
             if set(column["fromColumns"]) <= known[0] and column["toColumn"] in known[1]
         ]
         details |= {"createdBy": who.name, "updatedBy": who.name}
-        self.edges[ends[0]["id"], ends[1]["id"]] = details
+        pair = (ends[0]["id"], ends[1]["id"])
+        self.edges[pair] = details
+        for index, end in zip(self._ends, pair, strict=True):
+            index.setdefault(end, set()).add(pair)
+
+    def delete_edge(self, pair: tuple[str, str]) -> None:
+        """Forget an edge, or 404."""
+        if self.edges.pop(pair, None) is None:
+            raise ApiError(404, "Lineage edge not found")
+        for index, end in zip(self._ends, pair, strict=True):
+            index[end].discard(pair)
 
     def _column_names(self, entity: Entity) -> set[str]:
         if entity["_type"] == "dashboard":
@@ -322,7 +334,8 @@ class Store:
         return copy.deepcopy({"entity": self.ref(entity), "nodes": list(nodes.values()), **found})
 
     def _edges_of(self, end: int, ids: set[str]) -> list[tuple[tuple[str, str], Entity]]:
-        return [(pair, details) for pair, details in self.edges.items() if pair[end] in ids]
+        pairs = (pair for id_ in sorted(ids) for pair in sorted(self._ends[end].get(id_, ())))
+        return [(pair, self.edges[pair]) for pair in pairs]
 
 
 def _patch_step(document: Any, step: Mapping[str, Any]) -> None:
