@@ -256,6 +256,15 @@ STATEMENTS = TableSpec(
                 ),
                 "columns that it needs, what for, and the output columns they flow to",
             ),
+            column(
+                "written_columns",
+                pa.list_(
+                    pa.struct(
+                        [("table", pa.string()), ("column", pa.string()), ("sources", STRINGS)]
+                    )
+                ),
+                "columns that it writes, and the `table.column` names that they come from",
+            ),
         ]
     ),
     ("warehouse", "statement_id"),
@@ -275,6 +284,7 @@ EDGES = TableSpec(
             required("direction", pa.string(), "read or write"),
             required("usage", STRINGS, "output, filter, join, group, order; empty on table rows"),
             required("output_columns", STRINGS, "output columns of the cell that it flows to"),
+            column("source_columns", STRINGS, "what a written column comes from: `table.column`"),
             required("query_count", pa.int64(), "executions"),
             required("first_seen_at", UTC_TIME, "completion of the first of them"),
             required("last_seen_at", UTC_TIME, "completion of the last of them"),

@@ -72,7 +72,6 @@ _WHOLE_UUID = re.compile(rf"{_UUID}\Z")
 # SQL after an earlier `--` on the only line: the log folded the lines, the comment is ours.
 _FOLDED_SQL = re.compile(r"\b(?:from|join|into|update|select)\s+[\w\"`\[(*]", re.IGNORECASE)
 _DECODER = json.JSONDecoder(strict=False)
-_SCAN = _DECODER.scan_once
 
 
 def parse_comment(text: str, dialect: str | None = None) -> HexComment:
@@ -117,8 +116,8 @@ def read_ordinary(text: str) -> tuple[str, dict[str, Any]] | None:
     if at < 0:
         return None
     try:
-        fields, end = _SCAN(text, at + len(_ORDINARY))
-    except (StopIteration, ValueError, RecursionError):
+        fields, end = _DECODER.raw_decode(text, at + len(_ORDINARY))
+    except (ValueError, RecursionError):
         return None  # cut, folded or malformed: read with more care
     if type(fields) is not dict or (end != len(text) and text[end:].strip()):
         return None

@@ -57,5 +57,8 @@ class StatementLineage:
     """The message for a person, when nothing or not all could be known."""
     unresolved_columns: tuple[str, ...] = ()
     """Columns, as written, that fit several tables or none: left out of `columns` and `uses`."""
+    target_columns: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    """Written columns where the text names them: the table as in `targets`, its column, and the
+    `table.column` names that it comes from."""
     dialect: str | None = None
     """The dialect that parsed the text, if it was not the one asked for."""

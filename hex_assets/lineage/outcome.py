@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hex_assets.lineage.model import StatementLineage
 from hex_assets.lineage.reasons import describe
@@ -38,6 +38,15 @@ class UseItem:
 
 
 @dataclass(frozen=True)
+class WriteItem:
+    """A written column; `table` and the tables of its sources as in `TableItem.table`."""
+
+    table: str
+    column: str
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What `lineage/statements` says about one statement."""
 
@@ -50,6 +59,7 @@ class Outcome:
     not_in_catalog: tuple[str, ...] = ()
     ambiguous: tuple[str, ...] = ()
     seconds: float = 0.0
+    written: tuple[WriteItem, ...] = ()
 
     def fqns(self, direction: str) -> list[str]:
         """FQNs of the tables read or written."""
@@ -78,6 +88,7 @@ def outcome(
     used: set[str] = set()
     missed: list[str] = []
     has_view = catalog.empty
+    by_target: dict[str, str] = {}
 
     def add(name: str, resolved: Resolved, direction: str, evidence: tuple[str, ...]) -> None:
         if resolved.problem:
@@ -112,18 +123,20 @@ def outcome(
         has_view = has_view or (resolved.row is not None and catalog.is_view(resolved.row))
         if direction == "read":
             by_name[name] = resolved.table
+        else:
+            by_target[name] = resolved.table
 
     extra = [name for name, _ in (inputs or ()) if name not in used]
     complete = bool(parsed) and not lineage.partial
     bases = where.dialect in _LISTS_BASES
-    written = lineage.targets or outputs
+    writes = lineage.targets or outputs
     for name in [] if complete and bases else extra:
         # A log that mixes sources with targets shows columns of the sources only.
         if (
             where.dialect == "clickhouse"
             and not logged[name]
             and not lineage.sources
-            and not written
+            and not writes
         ):
             continue
         add(name, catalog.resolve(tuple(name.split(".")), where), "read", ("engine_log",))
@@ -136,7 +149,9 @@ def outcome(
     differs = (missed if not (bases and has_view) else []) + (
         extra if complete and not (bases and has_view) else []
     )
-    return _judge(lineage, tuple(items.values()), uses, problems, differs, extra, seconds)
+    written = _written(lineage, by_name, by_target)
+    result = _judge(lineage, tuple(items.values()), uses, problems, differs, extra, seconds)
+    return replace(result, written=written) if written else result
 
 
 def _logged_as(parts: tuple[str, ...], logged: Iterable[tuple[str, tuple[str, ...]]]) -> str | None:
@@ -175,6 +190,23 @@ def _uses(
         UseItem(table, column, tuple(sorted(usage)), tuple(flows))
         for (table, column), (usage, flows) in merged.items()
     )
+
+
+def _written(
+    lineage: StatementLineage, by_name: dict[str, str], by_target: dict[str, str]
+) -> tuple[WriteItem, ...]:
+    found: dict[tuple[str, str], dict[str, None]] = {}
+    for target, column, sources in lineage.target_columns:
+        if target not in by_target:
+            continue
+        flows = found.setdefault((by_target[target], column), {})
+        for source in sources:
+            # A part may itself have a dot: the longest table's name that fits is the table.
+            tables = [name for name in by_name if source.startswith(f"{name}.")]
+            if tables:
+                name = max(tables, key=len)
+                flows[by_name[name] + source[len(name) :]] = None
+    return tuple(WriteItem(table, column, tuple(flows)) for (table, column), flows in found.items())
 
 
 def _judge(

@@ -15,7 +15,7 @@ from hex_assets.lineage import cache as kept
 from hex_assets.lineage import frames
 from hex_assets.lineage.cache import CacheStore
 from hex_assets.lineage.comment import FOUND, parse_comment
-from hex_assets.lineage.fingerprint import fingerprint
+from hex_assets.lineage.fingerprint import Normaliser, Shape, fingerprint_of
 from hex_assets.lineage.log import annotate
 from hex_assets.lineage.model import StatementLineage
 from hex_assets.lineage.outcome import EngineTables, Outcome, outcome
@@ -29,41 +29,113 @@ Defaults = Mapping[str, tuple[str | None, str | None]]
 
 
 @dataclass
-class _Analyst:
+class _Place:
+    """What statements of one warehouse and namespace share."""
+
+    where: Namespace
+    normaliser: Normaliser
+    numbers: dict[Shape, int] = field(default_factory=dict)
+    """Results of shapes without an engine's log."""
+
+
+@dataclass
+class Analyst:
     """Analyses each fingerprint once, and resolves it once for each namespace and engine log."""
 
     catalog: Catalog
-    cache: CacheStore | None
-    lineages: dict[str, tuple[StatementLineage, float]] = field(default_factory=dict)
-    outcomes: dict[tuple[Any, ...], int] = field(default_factory=dict)
-    results: list[tuple[str, Outcome]] = field(default_factory=list)
+    services: Services = None
+    defaults: Defaults = field(default_factory=dict)
+    cache: CacheStore | None = None
+    results: list[Outcome] = field(default_factory=list)
+    prints: list[str] = field(default_factory=list)
+    """The fingerprint of each result."""
+    _places: dict[tuple[Any, ...], _Place] = field(default_factory=dict)
+    _numbers: dict[tuple[Any, ...], int] = field(default_factory=dict)
+    _lineages: dict[str, tuple[StatementLineage, float]] = field(default_factory=dict)
 
-    def judged(self, status: str, reason: str) -> int:
+    def numbers(self, sample: pa.Table, texts: list[str]) -> list[int]:
+        """The number of each statement's result.
+
+        Args:
+            sample: a log row for each statement.
+            texts: its SQL without the comment.
+        """
+        names = ("warehouse", "dialect", "default_catalog", "default_schema")
+        groups, count = frames.group([sample[name] for name in names])
+        firsts = sample.select(names).take(pa.array(frames.first_rows(groups, count)))
+        places = [self._place(*row.values()) for row in firsts.to_pylist()]
+        columns = (sample[name].to_pylist() for name in ("comment", "project_id", "status"))
+        engine = (_engine_tables(sample[name]) for name in ("engine_inputs", "engine_outputs"))
+        return [
+            self._judged(comment, status)
+            if project is None or status == "failed"
+            else self._analysed(sql, places[place], inputs, outputs)
+            for sql, place, comment, project, status, inputs, outputs in zip(
+                texts, groups.tolist(), *columns, *engine, strict=True
+            )
+        ]
+
+    def _place(
+        self, warehouse: str, dialect: str, catalog: str | None, schema: str | None
+    ) -> _Place:
+        key = (warehouse, dialect, catalog, schema)
+        if key not in self._places:
+            own = self.defaults.get(warehouse, (None, None))
+            services = services_of(self.services, warehouse)
+            where = Namespace(dialect, catalog or own[0], schema or own[1], services)
+            self._places[key] = _Place(where, Normaliser(dialect))
+        return self._places[key]
+
+    def _judged(self, comment: str, status: str) -> int:
         """The result for statements that are not analysed."""
-        known = Outcome(status, reason, describe(reason))
-        return self._add((status, reason), reason, lambda: known)
+        if status == "failed" and comment == FOUND:
+            known = "failed", "query_failed"
+        else:
+            known = "unresolved", f"comment_{'malformed' if comment == FOUND else comment}"
+        number = self._numbers.get(known)
+        if number is None:
+            outcome_ = Outcome(*known, describe(known[1]))
+            number = self._numbers[known] = self._add(known[1], outcome_)
+        return number
 
-    def analysed(
-        self, sql: str, where: Namespace, inputs: EngineTables | None, outputs: EngineTables | None
+    def _analysed(
+        self, sql: str, place: _Place, inputs: EngineTables | None, outputs: EngineTables | None
     ) -> int:
-        """The result for a text: analysed once for each fingerprint."""
-        print_ = fingerprint(sql, where.dialect, where.catalog, where.schema)
+        shape = place.normaliser.shape(sql)
+        if inputs is None and outputs is None:
+            number = place.numbers.get(shape)
+            if number is None:
+                number = place.numbers[shape] = self._resolved(sql, shape, place, None, None)
+            return number
+        return self._resolved(sql, shape, place, inputs, outputs)
 
-        def make() -> Outcome:
+    def _resolved(
+        self,
+        sql: str,
+        shape: Shape,
+        place: _Place,
+        inputs: EngineTables | None,
+        outputs: EngineTables | None,
+    ) -> int:
+        where = place.where
+        text = place.normaliser.text_of(shape)
+        print_ = fingerprint_of(text, where.dialect, where.catalog, where.schema)
+        key = (print_, where.services, inputs, outputs)
+        number = self._numbers.get(key)
+        if number is None:
             lineage, seconds = self._lineage(sql, print_, where)
-            return outcome(lineage, self.catalog, where, inputs, outputs, seconds)
+            found = outcome(lineage, self.catalog, where, inputs, outputs, seconds)
+            number = self._numbers[key] = self._add(print_, found)
+        return number
 
-        return self._add((print_, where, inputs, outputs), print_, make)
-
-    def _add(self, key: tuple[Any, ...], print_: str, make: Any) -> int:
-        if key not in self.outcomes:
-            self.outcomes[key] = len(self.results)
-            self.results.append((f"{print_}-{len(self.results)}", make()))
-        return self.outcomes[key]
+    def _add(self, print_: str, result: Outcome) -> int:
+        self.prints.append(print_)
+        self.results.append(result)
+        return len(self.results) - 1
 
     def _lineage(self, sql: str, print_: str, where: Namespace) -> tuple[StatementLineage, float]:
         key = f"{print_}/{','.join(where.services)}"
-        if key not in self.lineages:
+        if key not in self._lineages:
             from hex_assets.lineage.sql import extract
 
             started = perf_counter()
@@ -80,10 +152,14 @@ class _Analyst:
                 except Exception as error:  # one text never stops a day; the ledger shows it
                     message = f"{type(error).__name__}: {error}"
                     found = StatementLineage(partial=True, reason="internal_error", error=message)
-                if self.cache is not None and found.reason != "internal_error":
+                if self.cache is not None and found.reason not in _NOT_KEPT:
                     kept.keep(self.cache, key, found, asked)
-            self.lineages[key] = found, perf_counter() - started
-        return self.lineages[key]
+            self._lineages[key] = found, perf_counter() - started
+        return self._lineages[key]
+
+
+# What another run may do better: a mended bug, a machine that is less busy.
+_NOT_KEPT = frozenset({"internal_error", "internal", "too_slow"})
 
 
 class _NoSchema:
@@ -114,17 +190,12 @@ def derive_statements(
         log = annotate(log)
     if log.num_rows == 0:
         return STATEMENTS.empty()
-    analyst = _Analyst(catalog if isinstance(catalog, Catalog) else Catalog(catalog), cache)
-    groups, count = frames.group([log["warehouse"], log["statement_id"]])
-    # Of a statement's rows, one with a project and without failure tells most; then the latest.
-    tagged = pc.is_valid(log["project_id"]).to_numpy(zero_copy_only=False)
-    failed = pc.equal(log["status"], "failed").to_numpy(zero_copy_only=False)
-    ended = log["ended_at"].cast(pa.int64()).to_numpy()
-    latest = frames.last_rows(groups, count, np.argsort(ended, kind="stable"))
-    telling = frames.last_rows(groups, count, np.lexsort((ended, ~failed, tagged)))
-    sample = log.take(pa.array(telling))
-    texts = _without_comment(sample) if sql is None else sql.take(pa.array(telling)).to_pylist()
-    choice = _analyse(sample, texts, analyst, defaults or {}, services)
+    known = catalog if isinstance(catalog, Catalog) else Catalog(catalog)
+    analyst = Analyst(known, services, defaults or {}, cache)
+    groups, sample, texts = distinct(log, sql)
+    count = sample.num_rows
+    choice = analyst.numbers(sample, texts)
+    latest = frames.last_rows(groups, count, np.argsort(_ended(log), kind="stable"))
 
     results = _results(analyst).take(pa.array(choice))
     columns: dict[str, Any] = {
@@ -141,6 +212,28 @@ def derive_statements(
     ).cast(STATEMENTS.schema)
 
 
+def distinct(log: pa.Table, sql: pa.Array | None) -> tuple[frames.Numbers, pa.Table, list[str]]:
+    """The statement of each row of a log, and of each statement a row and its SQL.
+
+    Of a statement's rows, one with a project, without failure and with the engine's own tables
+    tells most; then the latest.
+    """
+    groups, count = frames.group([log["warehouse"], log["statement_id"]])
+    tagged = pc.is_valid(log["project_id"]).to_numpy(zero_copy_only=False)
+    failed = pc.equal(log["status"], "failed").to_numpy(zero_copy_only=False)
+    logged = pc.or_(pc.is_valid(log["engine_inputs"]), pc.is_valid(log["engine_outputs"]))
+    order = np.lexsort((_ended(log), logged.to_numpy(zero_copy_only=False), ~failed, tagged))
+    telling = pa.array(frames.last_rows(groups, count, order))
+    sample = log.take(telling)
+    texts = _without_comment(sample) if sql is None else sql.take(telling).to_pylist()
+    return groups, sample, texts
+
+
+def _ended(log: pa.Table) -> frames.Numbers:
+    ended: frames.Numbers = log["ended_at"].cast(pa.int64()).to_numpy()
+    return ended
+
+
 def _without_comment(sample: pa.Table) -> list[str]:
     return [
         parse_comment(text, dialect).sql
@@ -150,42 +243,22 @@ def _without_comment(sample: pa.Table) -> list[str]:
     ]
 
 
-def _analyse(
-    sample: pa.Table, texts: list[str], analyst: _Analyst, defaults: Defaults, services: Services
-) -> list[int]:
-    choice = []
-    names = ["warehouse", "dialect", "comment", "project_id", "status"]
-    names += ["default_catalog", "default_schema", "engine_inputs", "engine_outputs"]
-    columns = (sample[name].to_pylist() for name in names)
-    for sql, row in zip(texts, zip(*columns, strict=True), strict=True):
-        warehouse, dialect, comment, project, status, database, schema, *engine = row
-        if project is None:
-            code = "malformed" if comment == FOUND else comment
-            choice.append(analyst.judged("unresolved", f"comment_{code}"))
-        elif status == "failed":
-            choice.append(analyst.judged("failed", "query_failed"))
-        else:
-            own = defaults.get(warehouse, (None, None))
-            where = Namespace(
-                dialect, database or own[0], schema or own[1], services_of(services, warehouse)
-            )
-            choice.append(analyst.analysed(sql, where, _engine(engine[0]), _engine(engine[1])))
-    return choice
+def _engine_tables(column: pa.ChunkedArray) -> list[EngineTables | None]:
+    if column.null_count == len(column):
+        return [None] * len(column)
+    return [
+        tuple((item["table"], tuple(item["columns"] or ())) for item in value) if value else None
+        for value in column.to_pylist()
+    ]
 
 
-def _engine(value: list[dict[str, Any]] | None) -> EngineTables | None:
-    if not value:
-        return None
-    return tuple((item["table"], tuple(item["columns"] or ())) for item in value)
-
-
-def _results(analyst: _Analyst) -> pa.Table:
+def _results(analyst: Analyst) -> pa.Table:
     rows = []
-    for identity, result in analyst.results:
+    for number, (print_, result) in enumerate(zip(analyst.prints, analyst.results, strict=True)):
         lineage = result.lineage
         rows.append(
             {
-                "lineage_id": identity,
+                "lineage_id": f"{print_}-{number}",
                 "status": result.status,
                 "reason": result.reason,
                 "detail": result.detail,
@@ -200,6 +273,7 @@ def _results(analyst: _Analyst) -> pa.Table:
                 "seconds": result.seconds,
                 "tables": [vars(table) for table in result.tables],
                 "uses": [vars(use) for use in result.uses],
+                "written_columns": [vars(written) for written in result.written],
             }
         )
     schema = pa.schema([STATEMENTS.schema.field(name) for name in rows[0]])
