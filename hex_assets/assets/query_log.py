@@ -71,7 +71,7 @@ def _read_day(
     window = Window(*day_bounds(day))
     check_window(source, window, datetime.now(timezone.utc))
     key = context.asset_key.path
-    spool = Spool(_spool_folder(context.run_id, source.name, day), QUERY_LOG.schema)
+    spool = Spool(_spool_folder(context.run.run_id, source.name, day), QUERY_LOG.schema)
     counts = _fill(context, source, window, spool)
     stored = store.batches(key, day) if store.has(key, day) else iter(())
     context.add_asset_metadata(
