@@ -175,16 +175,11 @@ def _published_equals_derived(
         context: dg.AssetCheckExecutionContext, table_store: TableStoreResource
     ) -> dg.AssetCheckResult:
         def day_check(day: str) -> tuple[bool, str]:
+            edges = table_store.store.read(names.edges.path, day)
             receipts = table_store.store.read(names.publication.path, day)
-            derived = _derived_pairs(
-                table_store.store.read(names.edges.path, day), _left_out(receipts)
-            )
-            missing = sorted(derived - _receipted_pairs(receipts))
-            named = ", ".join(f"{project} {table}" for project, table in missing[:5])
-            return (
-                not missing,
-                f"{len(derived)} table edges derived, {len(missing)} missing {named}",
-            )
+            missing = unpublished(edges, receipts)
+            named = "".join(f"; {project} {table}" for project, table in missing[:5])
+            return not missing, f"{len(missing)} table edges have no receipt{named}"
 
         return _by_day(
             context, "Publish the day again; see `not_published` of the publication.", day_check
@@ -193,22 +188,22 @@ def _published_equals_derived(
     return check
 
 
-def _left_out(receipts: pa.Table) -> set[str]:
-    """Projects that the settings keep out of the catalog, with all their edges."""
-    return {
+def unpublished(edges: pa.Table, receipts: pa.Table) -> list[tuple[str, str]]:
+    """Project and table of edges to tables of the catalog that no receipt names.
+
+    Projects that the settings keep out of the catalog are excused with all their edges.
+    """
+    left_out = {
         row["project_id"]
         for row in receipts.to_pylist()
         if row["entity_type"] == "dashboard" and row["operation"] == "skipped"
     }
-
-
-def _derived_pairs(edges: pa.Table, left_out: set[str]) -> set[tuple[str, str]]:
-    rows = edges.select(["project_id", "table_fqn", "column"]).to_pylist()
-    return {
+    derived = {
         (row["project_id"], row["table_fqn"])
-        for row in rows
+        for row in edges.select(["project_id", "table_fqn", "column"]).to_pylist()
         if row["table_fqn"] and not row["column"] and row["project_id"] not in left_out
     }
+    return sorted(derived - _receipted_pairs(receipts))
 
 
 def _receipted_pairs(receipts: pa.Table) -> set[tuple[str, str]]:
