@@ -23,6 +23,7 @@ from hex_assets.tables import EDGES, QUERY_LOG
 _KEY = EDGES.key
 _STATEMENT_IDS = 20
 _RUN_KEY = ("warehouse", "lineage", "project_id", "cell_id")
+_RUN_VALUES = ("statement_id", "ended_at", "query_id", "user_email", "context", "status")
 _SETS = (
     *("usage", "output_columns", "source_columns", "users", "contexts", "statement_ids"),
     "evidence",
@@ -145,12 +146,8 @@ def edges_of(log: pa.Table, statements: pa.Table) -> pa.Table:
     row = pa.table(
         {"warehouse": statements["warehouse"], "statement_id": statements["statement_id"]}
     ).append_column("lineage", pa.array(numbers))
-    log = log.select(
-        [
-            *("warehouse", "statement_id", "project_id", "cell_id", "ended_at", "query_id"),
-            *("user_email", "context", "status"),
-        ]
-    ).join(row, ["warehouse", "statement_id"], join_type="inner")
+    names = [name for name in (*_RUN_KEY, *_RUN_VALUES) if name != "lineage"]
+    log = log.select(names).join(row, ["warehouse", "statement_id"], join_type="inner")
     firsts = statements.take(pa.array(frames.first_rows(numbers, len(lineages))))
     columns = [firsts[name].to_pylist() for name in ("tables", "uses", "written_columns", "status")]
     return _edges(_runs(log), list(zip(*columns, strict=True)))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from functools import lru_cache
+from hashlib import sha256
 
 from sqlglot.dialects.dialect import Dialect
 
@@ -24,9 +24,10 @@ def fingerprint_of(normalised: str, dialect: str, catalog: str | None, schema: s
     return _digest(normalised, dialect, catalog, schema)
 
 
-def _digest(*parts: str | None) -> str:
-    joined = "\x1f".join("\x00" if part is None else part for part in parts)
-    return hashlib.sha256(joined.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+def _digest(text: str, dialect: str, catalog: str | None, schema: str | None) -> str:
+    catalog, schema = "\x00" if catalog is None else catalog, "\x00" if schema is None else schema
+    joined = f"{text}\x1f{dialect}\x1f{catalog}\x1f{schema}"
+    return sha256(joined.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 # A literal may carry lineage: it names a table, a file or a column, or is SQL itself. A text with
@@ -93,7 +94,7 @@ class Normaliser:
     def shape(self, sql: str) -> Shape:
         """What all texts with one fingerprint share."""
         sql = sql.strip().rstrip("; \t\r\n")
-        if _AWKWARD.search(sql):
+        if any(mark in sql for mark in _AWKWARD) or ("/*" in sql and _NESTED.search(sql)):
             return _normalised(sql, self._rules), ()
         parts = self._rules.atoms.split(sql)
         atoms = parts[1::2]
@@ -112,7 +113,8 @@ _MARK, _STRING, _NUMBER = "\x00", "\x01", "\x02"
 # A double quote stands for a string in some dialects only; its atoms are kept in the shape.
 _KINDS = {"'": _STRING} | dict.fromkeys("0123456789", _NUMBER)
 # Escapes, long quotes, nested comments and our own marks: the rules read such a text whole.
-_AWKWARD = re.compile(r"[\\\x00-\x02\ue000]|'''|\"\"\"|/\*[^*]*/\*")
+_AWKWARD = ("\\", "'''", '"""', _MARK, _STRING, _NUMBER, "\ue000")
+_NESTED = re.compile(r"/\*[^*]*/\*")
 _PROBE = re.compile("'\ue000(\\d{5})'|7(\\d{5})70707")
 
 

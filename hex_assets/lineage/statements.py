@@ -224,9 +224,15 @@ def distinct(log: pa.Table, sql: pa.Array | None) -> tuple[frames.Numbers, pa.Ta
     logged = pc.or_(pc.is_valid(log["engine_inputs"]), pc.is_valid(log["engine_outputs"]))
     order = np.lexsort((_ended(log), logged.to_numpy(zero_copy_only=False), ~failed, tagged))
     telling = pa.array(frames.last_rows(groups, count, order))
-    sample = log.take(telling)
+    sample = log.select([*_SAMPLED, *(["text"] if sql is None else [])]).take(telling)
     texts = _without_comment(sample) if sql is None else sql.take(telling).to_pylist()
     return groups, sample, texts
+
+
+_SAMPLED = (
+    *("warehouse", "statement_id", "dialect", "default_catalog", "default_schema"),
+    *("comment", "project_id", "status", "engine_inputs", "engine_outputs"),
+)
 
 
 def _ended(log: pa.Table) -> frames.Numbers:
