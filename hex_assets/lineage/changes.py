@@ -6,8 +6,16 @@ from sqlglot import exp
 
 from hex_assets.lineage.names import named
 from hex_assets.lineage.queries import QueryReader
-from hex_assets.lineage.reader import Env
-from hex_assets.lineage.relations import BaseTable, Derived, Origins, Relation, Rest, TableRef
+from hex_assets.lineage.reader import Cte, Env
+from hex_assets.lineage.relations import (
+    BaseTable,
+    Derived,
+    Origins,
+    Relation,
+    Rest,
+    TableRef,
+    merged,
+)
 from hex_assets.lineage.scopes import Scope, Source
 
 
@@ -81,6 +89,9 @@ class ChangeReader(QueryReader):
         """The written table as a source of the scope: its own columns do not count as read."""
         if not isinstance(table, exp.Table):
             return None
+        cte = env.get(table.name.casefold()) if not table.args.get("db") else None
+        if cte is not None and not cte.scalar:
+            return self.target_cte(table, cte, outer)
         ref = self.reading.written(table)
         if ref is not None:
             source = Source((table.alias or ref.parts[-1]).casefold(), BaseTable(ref))
@@ -88,6 +99,22 @@ class ChangeReader(QueryReader):
             source.parts = tuple(part.casefold() for part in ref.parts)
             outer.add(source)
         return ref
+
+    def target_cte(self, table: exp.Table, cte: Cte, outer: Scope) -> TableRef | None:
+        """A change through a CTE, as T-SQL has it, changes the table that the CTE reads."""
+        relation = self.read_cte(cte, None)
+        outer.add(Source(table.alias_or_name.casefold(), relation))
+        bases = _base_tables(cte)
+        statement = table.parent
+        if isinstance(statement, exp.Update) and len(bases) > 1:
+            assigned = [item.this.name for item in statement.expressions if item.this is not None]
+            origins = merged(relation.lookup(name.casefold(), name)[1] for name in assigned)
+            named_parts = {ref.parts for ref, _ in origins}
+            bases = [base for base in bases if named(base, self.dialect).parts in named_parts]
+        if len(bases) == 1:
+            return self.reading.written(bases[0])
+        self.reading.dynamic = True
+        return None
 
     def update(self, node: exp.Update, env: Env) -> None:
         """UPDATE with FROM, joins and CTEs."""
@@ -250,25 +277,33 @@ class ChangeReader(QueryReader):
 
     def modification(self, node: exp.Expr, env: Env) -> Relation:
         """A data-modifying CTE: gives the rows of its RETURNING."""
+        before = len(self.reading.outputs)
         if isinstance(node, exp.Insert):
-            kept = self.reading.outputs
             self.insert(node, env)
-            del kept
         elif isinstance(node, exp.Update):
             self.update(node, env)
         elif isinstance(node, exp.Delete):
             self.delete(node, env)
         elif isinstance(node, exp.Merge):
             self.merge(node, env)
-        result = Derived()
+        returning = node.args.get("returning")
         table = node.this.this if isinstance(node.this, exp.Schema) else node.this
-        if isinstance(table, exp.Table) and node.args.get("returning") is not None:
-            scope = Scope(self.dialect)
-            ref = self.target_scope(table, env, scope)
-            if ref is not None:
-                rest = Rest(BaseTable(ref))
-                result.pass_on(rest)
-        return result
+        if returning is None or not isinstance(table, exp.Table):
+            return Derived()
+        rows = Derived()
+        for name, origins in self.reading.outputs[before:]:
+            rows.add(name, origins)
+        parts = named(table, self.dialect).parts
+        if parts and not isinstance(node, exp.Insert):  # rows that were there before
+            rows.pass_on(Rest(BaseTable(self.reading.source(parts)), frozenset(rows.index)))
+        scope = Scope(self.dialect)
+        scope.add(Source(table.alias_or_name.casefold(), rows))
+        for item in node.args.get("using") or ():
+            self.from_item(item, scope, env)
+        start = node.args.get("from_")
+        if start is not None:
+            self.from_item(start.this, scope, env)
+        return self.projections(returning, scope, env)
 
 
 def column_names(target: exp.Expr | None) -> list[str]:
@@ -288,3 +323,17 @@ def _aliased(start: exp.Expr | None, target: exp.Expr) -> exp.Table | None:
         if isinstance(item, exp.Table) and item.alias_or_name.casefold() == target.name.casefold():
             return item
     return None
+
+
+def _base_tables(cte: Cte) -> list[exp.Table]:
+    """The tables in the FROM of a CTE's plain SELECT, through other CTEs."""
+    node = cte.node
+    if not isinstance(node, exp.Select) or node.args.get("from_") is None:
+        return []
+    found: list[exp.Table] = []
+    for item in [node.args["from_"].this, *(join.this for join in node.args.get("joins") or ())]:
+        if not isinstance(item, exp.Table):
+            continue
+        inner = cte.env.get(item.name.casefold()) if not item.args.get("db") else None
+        found.extend([item] if inner is None or inner is cte else _base_tables(inner))
+    return found

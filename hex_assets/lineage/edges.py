@@ -108,11 +108,14 @@ def _scanned(queries: pd.DataFrame | pa.Table | str | Path) -> Iterator[pa.Table
         options = ds.ParquetFragmentScanOptions(use_buffered_stream=True, pre_buffer=False)
         form = ds.ParquetFileFormat(default_fragment_scan_options=options)
         data = ds.dataset(queries, format=form)
-        has_text = "text" in data.schema.names
-        yield data.schema.empty_table()
+        names = [name for name in QUERY_LOG.schema.names if name in data.schema.names]
+        if "text" not in names:
+            yield data.schema.empty_table()  # what is missing is named where rows are completed
+            return
+        yield data.schema.empty_table().select(names)
         scanner = data.scanner(
-            columns=[name for name in QUERY_LOG.schema.names if name in data.schema.names],
-            filter=pc.match_substring(ds.field("text"), LABEL) if has_text else None,
+            columns=names,
+            filter=pc.match_substring(ds.field("text"), LABEL),
             batch_size=_BATCH_ROWS,
             batch_readahead=2,
             fragment_readahead=1,

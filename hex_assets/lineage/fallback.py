@@ -53,7 +53,7 @@ def read_names(tokens: list[Token], *, cut: bool) -> Names:
             if not from_call:
                 if word == "from":
                     in_from[-1] = True
-                parts, after = _name(tokens, position + 1)
+                parts, after = name_at(tokens, position + 1)
                 name_is_last = cut and after >= len(tokens)
                 calls = after < len(tokens) and tokens[after].token_type == TokenType.L_PAREN
                 if parts and not calls and not name_is_last:
@@ -66,7 +66,7 @@ def read_names(tokens: list[Token], *, cut: bool) -> Names:
             start = position + 1
             while start < len(tokens) and tokens[start].text.lower() in ("table", "into", "only"):
                 start += 1
-            parts, after = _name(tokens, start)
+            parts, after = name_at(tokens, start)
             if parts and not (cut and after >= len(tokens)):
                 found.targets.append(parts)
                 position = after
@@ -75,7 +75,7 @@ def read_names(tokens: list[Token], *, cut: bool) -> Names:
             start = position + 1
             while start < len(tokens) and tokens[start].text.lower() in ("if", "not", "exists"):
                 start += 1
-            parts, after = _name(tokens, start)
+            parts, after = name_at(tokens, start)
             if parts and not (cut and after >= len(tokens)):
                 found.targets.append(parts)
                 position = after
@@ -112,7 +112,7 @@ def _cte_names(tokens: list[Token]) -> set[str]:
     return names
 
 
-def _name(tokens: list[Token], start: int) -> tuple[tuple[str, ...], int]:
+def name_at(tokens: list[Token], start: int) -> tuple[tuple[str, ...], int]:
     """A dotted name at a position, and the position after it."""
     parts: list[str] = []
     position = start

@@ -29,6 +29,7 @@ _FILE_FUNCTIONS = {
         0,
     ),
     "databricks": dict.fromkeys(["read_files", "cloud_files"], 0),
+    "tsql": {"openrowset": 0},
 }
 _DIALECTS_ALIKE = {"spark": "databricks", "hive": "databricks"}
 
@@ -58,6 +59,8 @@ def files_of(call: exp.Expr, dialect: str) -> list[str]:
     known = _FILE_FUNCTIONS.get(_DIALECTS_ALIKE.get(dialect, dialect), {})
     position = known.get(call_name(call))
     given = arguments(call)
+    if dialect == "tsql" and len(given) > 1 and isinstance(given[1], exp.Literal):
+        return []  # OPENROWSET of a provider, not of a file
     if position is None or position >= len(given):
         return []
     paths = given[position]

@@ -236,7 +236,7 @@ class QueryReader(FromReader):
             return columns[position - 1][1] if 0 < position <= len(columns) else NOTHING
         return self.origins(item, scope, env, aliases=True, prefer_alias=True)
 
-    def projections(self, node: exp.Select, scope: Scope, env: Env) -> Derived:
+    def projections(self, node: exp.Expr, scope: Scope, env: Env) -> Derived:
         """The output columns of a SELECT."""
         result = Derived()
         lateral = scope.allows_lateral_aliases()

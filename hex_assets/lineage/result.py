@@ -22,6 +22,8 @@ class Text:
         self.dialect = dialect
         self.schema = schema
         self.deadline = deadline
+        self.condition = False
+        """Whether the query at hand is the condition of a branch: its columns only filter."""
         self.reasons: dict[str, str] = {}
         self.first_error: str | None = None
         self.other_dialect: str | None = None
@@ -48,6 +50,12 @@ class Text:
     def add(self, reading: Reading, tree: exp.Expr) -> None:
         """Adds a statement that was read."""
         self._understood += 1
+        if self.condition:
+            reading.outputs.clear()
+            for _, usages in reading.uses.values():
+                if "output" in usages:
+                    usages.discard("output")
+                    usages.add("filter")
         self._readings.append(reading)
         for parts in (ref.parts for ref in reading.sources.values()):
             self.add_source(parts)
@@ -97,6 +105,16 @@ class Text:
         if self.key(parts) not in self._inside:
             parts = self._qualified(parts)
         self._targets.setdefault(self.key(parts), parts)
+
+    def add_created(self, parts: Parts) -> None:
+        """Adds a table that the text makes."""
+        self._understood += 1
+        self.add_target(parts)
+        self._inside.add(self.key(parts))
+
+    def understood(self) -> None:
+        """Counts a statement whose names were added one by one."""
+        self._understood += 1
 
     def add_file(self, path: str) -> None:
         """Adds a stage, path or URL."""

@@ -69,9 +69,31 @@ def special(
         return _bulk_insert(chunk, text)
     body = without_block(chunk)
     if body is not chunk:
+        _conditions(sql, chunk[: len(chunk) - len(body)], text, read_statement)
         read_statement(sql, body, text)
         return True
     return False
+
+
+def _conditions(sql: str, head: list[Token], text: Text, read_statement: ReadStatement) -> None:
+    """Reads the queries in the head of a branch: IF EXISTS (SELECT ...)."""
+    position = 0
+    while position < len(head) - 1:
+        opens = head[position].token_type == TokenType.L_PAREN
+        if not opens or head[position + 1].text.upper() not in ("SELECT", "WITH"):
+            position += 1
+            continue
+        depth, end = 1, position + 1
+        while end < len(head) and depth:
+            kind = head[end].token_type
+            depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
+            end += 1
+        text.condition = True
+        try:
+            read_statement(sql, head[position + 1 : end - 1], text)
+        finally:
+            text.condition = False
+        position = end
 
 
 _OTHER_KINDS = frozenset(

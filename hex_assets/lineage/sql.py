@@ -15,6 +15,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from hex_assets.lineage import dialects, tokens
 from hex_assets.lineage.fallback import read_names
 from hex_assets.lineage.model import SchemaProvider, StatementLineage
+from hex_assets.lineage.patterns import read_pattern
 from hex_assets.lineage.reader import Reading, TooSlow
 from hex_assets.lineage.result import Text
 from hex_assets.lineage.schema import provider
@@ -74,6 +75,8 @@ def extract(
 
 def _read_text(sql: str, text: Text) -> None:
     dialect = Dialect.get_or_raise(text.dialect or None)
+    if text.dialect in ("snowflake", "postgres", "redshift", ""):
+        sql = tokens.without_run_quotes(sql)
     found, cut = tokens.tokenized(sql, dialect)
     if not cut and _has_jinja(found):
         sql = tokens.without_jinja(sql)
@@ -105,13 +108,18 @@ def _has_jinja(found: list[Token]) -> bool:
 
 
 def _read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = False) -> None:
-    if chunk[0].text.upper() in NO_LINEAGE and without_block(chunk) is chunk:
+    if read_pattern(sql, chunk, text, _read_text):
+        return
+    if chunk[0].text.upper().split(" ")[0] in NO_LINEAGE and without_block(chunk) is chunk:
         return
     if special(sql, chunk, text, _read_statement, _read_text):
         return
     chunk = tokens.shortened(chunk)
     if text.dialect == "tsql":
-        chunk = tokens.without_compound_assignment(chunk)
+        chunk, written = tokens.without_output(tokens.without_compound_assignment(chunk))
+        for parts in written:
+            text.add_target(parts)
+    chunk = tokens.without_with_data(tokens.without_double_parentheses(chunk))
     if len(chunk) > MAX_TOKENS:
         text.miss(
             "too_large", f"a statement of {len(chunk):,} tokens was read by its keywords only"
@@ -212,7 +220,7 @@ def _parse_pieces(sql: str, chunk: list[Token], text: Text) -> bool:
     if len(starts) == 1 or len(starts) > MAX_PIECES:
         return False
     bounds = [*starts, len(chunk)]
-    pieces: list[exp.Expr] = []
+    pieces: list[tuple[exp.Expr, list[Token]]] = []
     parser = Dialect.get_or_raise(text.dialect or None).parser
     index = 0
     while index < len(bounds) - 1:
@@ -231,14 +239,18 @@ def _parse_pieces(sql: str, chunk: list[Token], text: Text) -> bool:
                 continue
             if any(isinstance(tree, exp.Command) for tree in trees) and end > index + 1:
                 continue
-            pieces.extend(tree for tree in trees if tree is not None)
+            pieces.extend((tree, piece) for tree in trees if tree is not None)
             index = end
             break
         else:
             return False
-    for tree in pieces:
+    for tree, piece in pieces:
         if not isinstance(tree, exp.Command):
             _read_tree(sql, chunk, tree, text, text.dialect)
+        elif without_block(piece) is not piece:
+            _read_statement(sql, piece, text)
+        elif piece[0].text.upper() not in NO_LINEAGE:
+            text.miss("syntax", f"the statement {tree.name} is not understood")
     return True
 
 

@@ -27,6 +27,8 @@ _CONSTANT = frozenset(
     }
 )
 LONG_RUN = 200
+DEEP = 12
+"""Parentheses within each other from which on doubled ones are dropped."""
 _KEPT = 40
 
 
@@ -40,6 +42,16 @@ def without_leading_comment(sql: str) -> str:
     except ValueError:
         return sql
     return sql[end:]
+
+
+_RUN_BODY = re.compile(
+    r"\b(?:execute\s+immediate|do(?:\s+language\s+\w+)?)\s+(\$\w*\$)(.*?)\1", re.I | re.S
+)
+
+
+def without_run_quotes(sql: str) -> str:
+    """EXECUTE IMMEDIATE $$ ... $$ and DO $$ ... $$ as the statements that they run."""
+    return _RUN_BODY.sub(r"\2;", sql) if "$" in sql else sql
 
 
 def without_jinja(sql: str) -> str:
@@ -151,14 +163,95 @@ _OPERATORS = frozenset("+-*/%&|^")
 
 
 def without_compound_assignment(tokens: list[Token]) -> list[Token]:
-    """T-SQL's `SET a += b` as `SET a = b`: the written table's own column is not a source."""
+    """T-SQL's `SET a += b` as `SET a = b`, and OPENROWSET(BULK 'x') as OPENROWSET('x')."""
     return [
         token
-        for token, following in zip(tokens, [*tokens[1:], None], strict=True)
+        for before, token, following in zip(
+            [None, *tokens[:-1]], tokens, [*tokens[1:], None], strict=True
+        )
         if not (
+            token.text.upper() == "BULK"
+            and before is not None
+            and before.token_type == TokenType.L_PAREN
+        )
+        and not (
             token.text in _OPERATORS
             and following is not None
             and following.token_type == TokenType.EQ
             and following.start == token.end + 1
         )
     ]
+
+
+def without_output(tokens: list[Token]) -> tuple[list[Token], list[tuple[str, ...]]]:
+    """T-SQL's statements without OUTPUT ... [INTO t (a, b)], and the tables after INTO."""
+    from hex_assets.lineage.fallback import name_at
+
+    kept: list[Token] = []
+    written: list[tuple[str, ...]] = []
+    depth = position = 0
+    changes = False
+    while position < len(tokens):
+        token = tokens[position]
+        word = token.text.upper()
+        depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
+        changes = changes or word in ("INSERT", "UPDATE", "DELETE", "MERGE")
+        if depth or word != "OUTPUT" or not changes or token.token_type == TokenType.STRING:
+            kept.append(token)
+            position += 1
+            continue
+        position = _after_output(tokens, position + 1)
+        if position < len(tokens) and tokens[position].text.upper() == "INTO":
+            parts, position = name_at(tokens, position + 1)
+            if parts:
+                written.append(parts)
+            if position < len(tokens) and tokens[position].token_type == TokenType.L_PAREN:
+                while position < len(tokens) and tokens[position].token_type != TokenType.R_PAREN:
+                    position += 1
+                position += 1
+    return kept, written
+
+
+_ENDS_OUTPUT = frozenset("INTO VALUES SELECT FROM WHERE DEFAULT EXEC EXECUTE WITH OPTION".split())
+
+
+def _after_output(tokens: list[Token], position: int) -> int:
+    depth = 0
+    while position < len(tokens):
+        token = tokens[position]
+        if depth == 0 and token.text.upper() in _ENDS_OUTPUT:
+            break
+        depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
+        position += 1
+    return position
+
+
+def without_with_data(tokens: list[Token]) -> list[Token]:
+    """CREATE ... AS ... without its WITH [NO] DATA, which only some grammars have."""
+    if tokens and tokens[0].text.upper() == "CREATE":
+        last = [token.text.upper() for token in tokens[-3:]]
+        if last == ["WITH", "NO", "DATA"]:
+            return tokens[:-3]
+        if last[1:] == ["WITH", "DATA"]:
+            return tokens[:-2]
+    return tokens
+
+
+def without_double_parentheses(tokens: list[Token]) -> list[Token]:
+    """`((x))` as `(x)`, where deep: the parser tries each of them in several ways."""
+    partner: dict[int, int] = {}
+    stack: list[int] = []
+    deepest = 0
+    for position, token in enumerate(tokens):
+        if token.token_type == TokenType.L_PAREN:
+            stack.append(position)
+            deepest = max(deepest, len(stack))
+        elif token.token_type == TokenType.R_PAREN and stack:
+            partner[stack.pop()] = position
+    if deepest < DEEP:
+        return tokens
+    doubled: set[int] = set()
+    for start, end in partner.items():
+        if partner.get(start + 1) == end - 1:
+            doubled |= {start + 1, end - 1}
+    return [token for position, token in enumerate(tokens) if position not in doubled]

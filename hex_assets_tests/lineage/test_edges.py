@@ -175,15 +175,19 @@ def test_merging_days_equals_deriving_them_together() -> None:
 
 
 def test_frames_files_and_tables_give_the_same_edges(tmp_path: Path) -> None:
-    table = pa.table({"text": [row(1, "SELECT a FROM s.t")["text"], "SELECT 1"]})
+    texts = [row(1, "SELECT a FROM s.t")["text"], "SELECT 1"]
+    table = pa.table({"text": texts, "other": [1, 2], "query_id": ["q1", "q2"]})
     pq.write_table(table, tmp_path / "log.parquet")
     expected = {("p1", "s.t", "read"): 1}
     for queries in (table, table.to_pandas(), tmp_path, str(tmp_path / "log.parquet")):
         assert tables_of(derive_edges(queries, dialect="trino")) == expected
 
 
-def test_a_missing_column_is_named() -> None:
+def test_a_missing_column_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="`text`"):
         derive_edges(pd.DataFrame({"sql": ["SELECT 1"]}), dialect="trino")
+    pq.write_table(pa.table({"sql": ["SELECT 1"]}), tmp_path / "log.parquet")
+    with pytest.raises(ValueError, match="`text`"):
+        derive_edges(tmp_path, dialect="trino")
     with pytest.raises(ValueError, match="`dialect`"):
         derive_edges(pd.DataFrame({"text": ["SELECT 1"]}))
