@@ -7,13 +7,15 @@ from datetime import date, datetime, timezone
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from hex_assets.demo.openmetadata_server import BOT_TOKEN, OpenMetadataServer
+from hex_assets.openmetadata.catalog import read_catalog
 from hex_assets.openmetadata.client import OpenMetadataClient
 from hex_assets.openmetadata.publish import Publication, publish
 from hex_assets.settings import OpenMetadataSettings
-from hex_assets.tables import CELLS, EDGES, PROJECTS, STATEMENTS
+from hex_assets.tables import CELLS, EDGES, PROJECTS, STATEMENTS, TableSpec
 
 NOW = datetime(2026, 11, 20, 8, 30, tzinfo=timezone.utc)
 ORDERS, USERS, COPY = "ch.default.shop.orders", "ch.default.shop.users", "ch.default.shop.copy"
@@ -136,18 +138,28 @@ def settings_for(server: OpenMetadataServer, **options: Any) -> OpenMetadataSett
     return OpenMetadataSettings(hostPort=server.url, **options)
 
 
+def frame(spec: TableSpec, rows: list[dict[str, Any]] | None) -> pa.Table | None:
+    return None if rows is None else spec.from_rows(rows)
+
+
 def run_publish(url: str, rows: SimpleNamespace, **options: Any) -> Publication:
     client = OpenMetadataClient(url, BOT_TOKEN, backoff_seconds=0.01)
     earlier = [{**row, "app_view_count": 7} for row in rows.projects]
+    days = {date(2026, 11, 19): earlier, date(2026, 11, 20): rows.projects}
+    days = getattr(rows, "days", days)
+    queried = getattr(rows, "queried", None)
     try:
         return publish(
             client,
             OpenMetadataSettings(hostPort=url, **options),
             projects=PROJECTS.from_rows(rows.projects),
             edges=EDGES.from_rows(rows.edges),
-            cells=CELLS.from_rows(rows.cells),
+            cells=frame(CELLS, rows.cells),
+            complete_cells=getattr(rows, "complete_cells", None),
             statements=STATEMENTS.from_rows(rows.statements),
-            earlier_projects=PROJECTS.from_rows(earlier),
+            catalog=read_catalog(client, ["ch"]) if getattr(rows, "catalog", False) else None,
+            queried_tables=None if queried is None else pa.Table.from_pylist(queried),
+            snapshots={day: PROJECTS.from_rows(found) for day, found in days.items()},
             listing_complete=rows.complete,
             day=date(2026, 11, 20),
         )

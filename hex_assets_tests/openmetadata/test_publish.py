@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
 
 from hex_assets.demo.openmetadata_server import BOT_TOKEN, PERSON_TOKEN, OpenMetadataServer
 from hex_assets.openmetadata.client import OpenMetadataClient
-from hex_assets.openmetadata.errors import PublicationFailed
+from hex_assets.openmetadata.errors import NotOpenMetadata, PublicationFailed
 from hex_assets.openmetadata.publish import retire
 from hex_assets_tests.openmetadata.conftest import (
     COPY,
@@ -25,56 +26,7 @@ from hex_assets_tests.openmetadata.conftest import (
     settings_for,
     world,
 )
-
-
-def dashboard(server: OpenMetadataServer, number: int) -> dict[str, Any]:
-    return server.entity("dashboard", f"hex.{P[number]}")
-
-
-def edges(server: OpenMetadataServer) -> dict[tuple[str, str], dict[str, Any]]:
-    name = {i: e["fullyQualifiedName"] for i, e in server.store.entities.items()}
-    return {(name[a], name[b]): details for (a, b), details in server.store.edges.items()}
-
-
-def state(server: OpenMetadataServer) -> dict[str, Any]:
-    """Everything stored, without ids, versions and times."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            drop = ("id", "version", "updatedAt")
-            return {k: plain(v) for k, v in value.items() if k not in drop}
-        if isinstance(value, list):
-            return [plain(v) for v in value]
-        found = server.store.entities.get(value) if isinstance(value, str) else None
-        return found["fullyQualifiedName"] if found else value
-
-    found = {f"{e['_type']} {e['fullyQualifiedName']}": e for e in server.store.entities.values()}
-    usage = {server.store.entities[i]["name"]: days for i, days in server.store.usage.items()}
-    entities = {}
-    for key, value in found.items():
-        entities[key] = plain(value)
-        if "sourceHash" in value:  # holds the owner's id, which differs from server to server
-            entities[key]["sourceHash"] = value["sourceHash"][:18]
-    return {"entities": entities, "edges": edges(server), "usage": usage}
-
-
-def as_person(server: OpenMetadataServer, number: int, *steps: dict[str, Any]) -> None:
-    answer = requests.patch(
-        f"{server.url}/api/v1/dashboards/{dashboard(server, number)['id']}",
-        json=list(steps),
-        headers={
-            "Authorization": f"Bearer {PERSON_TOKEN}",
-            "Content-Type": "application/json-patch+json",
-        },
-        timeout=10,
-    )
-    assert answer.status_code == 200, answer.text
-
-
-def writes_of(server: OpenMetadataServer, rows: Any, **options: Any) -> list[tuple[str, str, Any]]:
-    before = len(server.requests)
-    run_publish(server.url, rows, **options).raise_failures()
-    return server.requests[before:]
+from hex_assets_tests.openmetadata.looking import as_person, dashboard, edges, state, writes_of
 
 
 def test_first_publication_shows_projects_cells_owners_tags_and_one_path_a_fact(server):
@@ -235,6 +187,31 @@ def test_one_bad_entity_is_named_and_stops_no_other(server):
     assert len([k for k in server.store.names if k[0] == "dashboard"]) == 5
     writes_of(server, world())
     assert writes_of(server, world()) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "body"),
+    [(200, "text/html", "<html>Welcome</html>"), (200, "text/plain", "ok"), (302, "", "")],
+)
+def test_a_wrong_host_is_named_and_nothing_is_planned(status, kind, body):
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Location", "https://login.example.com")
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as page:
+        thread = threading.Thread(target=page.serve_forever, args=(0.02,))
+        thread.start()
+        with pytest.raises(NotOpenMetadata, match=r"GET /system/version.*check .*hostPort"):
+            run_publish(f"http://127.0.0.1:{page.server_port}", world())
+        page.shutdown()
+        thread.join()
 
 
 def test_busy_server_is_asked_again(server):
