@@ -17,6 +17,7 @@ from hex_assets.assets.metadata import (
 )
 from hex_assets.assets.names import Names
 from hex_assets.settings import Settings
+from hex_assets.storage.lineage_cache import LineageCache
 from hex_assets.storage.store import DayTables
 from hex_assets.tables import EDGES, QUERY_LOG, STATEMENTS
 from hex_assets.warehouses.base import WarehouseSettings
@@ -51,15 +52,18 @@ def statements_asset(
     def statements(
         context: dg.AssetExecutionContext, catalog_tables: DayTables, **query_logs: DayTables
     ) -> dict[str, pa.Table]:
+        cache = LineageCache.load(settings.storage.path)
         derived = {
             day: lineage.derive_statements(
                 _log_of(day, query_logs),
                 catalog_tables[day],
                 services=services,
                 defaults=defaults,
+                cache=cache,
             )
             for day in context.partition_keys
         }
+        cache.save()
         for day, table in derived.items():
             context.add_asset_metadata(_statement_summary(table), partition_key=day)
         return derived

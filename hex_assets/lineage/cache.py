@@ -6,12 +6,27 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
+from importlib.resources import files
 from typing import Any, Protocol
 
+import hex_assets
 from hex_assets.lineage.model import ColumnUse, SchemaProvider, StatementLineage
 
-ENGINE_VERSION = f"1/sqlglot {version('sqlglot')}"
-"""Results of another engine are never used; raise the first number when `extract` changes."""
+
+def _engine_version() -> str:
+    """A digest of this package's own modules and sqlglot's version: any change makes it another.
+
+    A package that was installed without its source has its own version instead.
+    """
+    modules = [file for file in files("hex_assets.lineage").iterdir() if file.name.endswith(".py")]
+    digest = hashlib.sha256(b"" if modules else hex_assets.__version__.encode())
+    for module in sorted(modules, key=lambda file: file.name):
+        digest.update(module.read_bytes())
+    return f"{digest.hexdigest()[:16]}/sqlglot {version('sqlglot')}"
+
+
+ENGINE_VERSION = _engine_version()
+"""Results of another engine are never used."""
 
 
 class CacheStore(Protocol):
