@@ -159,6 +159,7 @@ class _Http(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # headers and body are two writes; else 40 ms each time
     server: _Http
 
     def do_GET(self) -> None:
