@@ -95,7 +95,8 @@ class MySQLLog:
         """Stream the window's Hex statements in the order of arrival."""
         # Concurrent threads write a little out of order: the second before comes again.
         start = max(window.start, resume.ended_at - OVERLAP) if resume else window.start
-        with self._connection() as connection, connection.cursor() as cursor:
+        with self._connection() as connection:
+            cursor = connection.cursor()  # closing it would read all rows to the end
             statement = SELECT.format(table=self.settings.logTable)
             cursor.execute(statement, _span(Window(start, window.end)))
             yield from batches(self._rows(cursor))

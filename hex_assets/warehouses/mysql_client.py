@@ -73,7 +73,9 @@ def mysql_connection(name: str, server: MySQLServer, *, table: str, install: str
     except pymysql.MySQLError as error:
         raise _explained(name, server, table, error) from None
     finally:
-        # Unread rows of a stopped read would be drained by close(): that may take minutes.
+        # Unread rows of a stopped read would be drained on closing: that may take minutes.
+        if connection._result is not None:
+            connection._result.unbuffered_active = False
         connection._force_close()
 
 

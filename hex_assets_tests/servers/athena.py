@@ -24,6 +24,8 @@ class AthenaServer:
         self.refused_login = False
         self.unprocessed: set[str] = set()
         self.calls: list[str] = []
+        self.calls_left: int | None = None
+        """After so many calls each is refused."""
         self.url = ""
 
     def fill(self, entries: Iterable[Entry], workgroup: str = "primary") -> None:
@@ -35,7 +37,10 @@ class AthenaServer:
         self.calls.append(action)
         if self.refused_login:
             return _refusal("UnrecognizedClientException", "The security token is invalid.")
-        if action in self.denied:
+        if self.calls_left is not None:
+            self.calls_left -= 1
+        if action in self.denied or self.calls_left == -1:
+            self.calls_left = 0 if self.calls_left == -1 else self.calls_left
             return _refusal("AccessDeniedException", f"not authorized to perform athena:{action}")
         if action == "ListWorkGroups":
             return json.dumps({"WorkGroups": [{"Name": name} for name in self.workgroups]})

@@ -147,6 +147,7 @@ create table stl_query (userid int, query int, database char(32), querytxt char(
 create table stl_querytext (query int, sequence int, text char(200));
 create role hex login;
 create role bob login;
+create role stranger login password 'right-password';
 create role reader login password 'right-password';
 grant select on all tables in schema public to reader;
 """

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pyarrow as pa
@@ -12,15 +12,21 @@ import pytest
 from hex_assets.warehouses.athena import AthenaLog
 from hex_assets.warehouses.base import (
     LOG_SCHEMA,
-    CannotConnect,
     CannotRead,
+    LogSource,
+    WarehouseSettings,
     WindowExpired,
     check_window,
 )
-from hex_assets.warehouses.reading import last_position
 from hex_assets.warehouses.registry import warehouse_settings
 from hex_assets_tests.servers.athena import AthenaServer, running_athena
 from hex_assets_tests.servers.entries import COMMENT, DAY, EXPECTED_IDS, NOON, entry, hex_day
+from hex_assets_tests.warehouses.conformance import (
+    Conformance,
+    Engine,
+    free_port,
+    rows,
+)
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +52,7 @@ def restored(server: AthenaServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     server.unprocessed.clear()
     server.refused_login = False
     server.calls.clear()
+    server.calls_left = None
 
 
 def athena(url: str, **changes: object) -> AthenaLog:
@@ -57,6 +64,52 @@ def athena(url: str, **changes: object) -> AthenaLog:
         "endpointUrl": url,
     }
     return warehouse_settings(keys | changes).source("ath")  # type: ignore[return-value]
+
+
+class AthenaEngine(Engine):
+    grant = "allow athena:ListWorkGroups"
+    losses = (1, 0, None)
+
+    def __init__(self, server: AthenaServer) -> None:
+        self.server = server
+
+    def settings(self, **changes: object) -> WarehouseSettings:
+        changes.setdefault("workgroups", ["primary"])
+        return athena(str(changes.pop("url", self.server.url)), **changes).settings
+
+    @contextmanager
+    def without_grant(self) -> Iterator[LogSource]:
+        self.server.denied.add("BatchGetQueryExecution")
+        yield self.source()
+
+    @contextmanager
+    def without_password(self) -> Iterator[LogSource]:
+        self.server.refused_login = True
+        yield self.source(secretAccessKey={"env": "TEST_WRONG_PASSWORD"})
+
+    @contextmanager
+    def without_host(self) -> Iterator[LogSource]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("time.sleep", lambda seconds: None)
+            yield self.source(url=f"http://127.0.0.1:{free_port()}")
+
+
+@pytest.fixture
+def engine(server: AthenaServer) -> AthenaEngine:
+    return AthenaEngine(server)
+
+
+class TestAthena(Conformance):
+    def test_a_broken_read_goes_on_without_loss_or_doubles(self, engine: Engine) -> None:
+        """The API cannot sort: no row is given out before the window is whole."""
+        assert isinstance(engine, AthenaEngine)
+        whole = rows(engine.source().read(DAY))
+        engine.server.calls_left = 4
+        stream = engine.source().read(DAY)
+        with pytest.raises(CannotRead):
+            next(stream)
+        engine.server.calls_left = None
+        assert rows(engine.source().read(DAY)) == whole
 
 
 def ids(batches: list[pa.RecordBatch]) -> list[str]:
@@ -81,43 +134,6 @@ def test_the_list_is_left_at_a_whole_page_of_old_executions(server: AthenaServer
 def test_ids_that_a_batch_leaves_out_are_asked_for_again(server: AthenaServer) -> None:
     server.unprocessed = {"1001", "1023"}
     assert ids(list(athena(server.url).read(DAY))) == EXPECTED
-
-
-def test_resuming_at_any_row_loses_and_doubles_nothing(server: AthenaServer) -> None:
-    batch = next(athena(server.url).read(DAY))
-    for count in (1, 3, 4, len(EXPECTED)):
-        position = last_position(batch.slice(0, count))
-        assert ids(list(athena(server.url).read(DAY, position))) == EXPECTED[count:]
-
-
-def test_failed_statements_are_counted(server: AthenaServer) -> None:
-    losses = athena(server.url).losses(DAY)
-    assert (losses.failed_count, losses.empty_text_count, losses.untagged_count) == (1, 0, None)
-
-
-def test_a_missing_permission_is_told_with_the_action(server: AthenaServer) -> None:
-    server.denied.add("BatchGetQueryExecution")
-    with pytest.raises(CannotRead, match="allow athena:ListWorkGroups"):
-        list(athena(server.url).read(DAY))
-    (finding,) = athena(server.url).probe()
-    assert (finding.check, finding.status) == ("query log", "failure")
-
-
-def test_a_wrong_key_is_refused_and_never_shown(server: AthenaServer) -> None:
-    server.refused_login = True
-    with pytest.raises(CannotConnect, match="eu-central-1") as caught:
-        list(athena(server.url).read(DAY))
-    assert "secret-key-77" not in str(caught.value)
-    (finding,) = athena(server.url).probe()
-    assert finding.status == "failure"
-
-
-def test_an_unreachable_endpoint_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        with pytest.raises(CannotConnect, match=r"127\.0\.0\.1"):
-            list(athena(f"http://127.0.0.1:{free.getsockname()[1]}").read(DAY))
 
 
 def test_a_window_older_than_45_days_is_refused(server: AthenaServer) -> None:

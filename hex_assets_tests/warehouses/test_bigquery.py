@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import socket
+import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 
 import pyarrow as pa
@@ -13,10 +14,10 @@ import pytest
 
 from hex_assets.warehouses.base import (
     LOG_SCHEMA,
-    MARKER,
-    BrokenRead,
     CannotConnect,
     CannotRead,
+    LogSource,
+    WarehouseSettings,
     WindowExpired,
     WindowTooYoung,
     check_window,
@@ -26,10 +27,20 @@ from hex_assets.warehouses.reading import last_position
 from hex_assets.warehouses.registry import warehouse_settings
 from hex_assets_tests.servers.bigquery import BigQueryServer, running_bigquery
 from hex_assets_tests.servers.entries import COMMENT, DAY, EXPECTED_IDS, NOON, entry, hex_day
+from hex_assets_tests.warehouses.conformance import (
+    Conformance,
+    Engine,
+    free_port,
+    given,
+)
 
 pytestmark = pytest.mark.slow  # importing dagster_gcp alone takes seconds
 
-PLACES = [{"project": "proj", "region": "us"}, {"project": "other-proj", "region": "eu"}]
+PLACES = [
+    {"project": "proj", "region": "us"},
+    {"project": "other-proj", "region": "eu"},
+    {"project": "scripts", "region": "us"},
+]
 LATE = NOON + timedelta(minutes=1)
 
 
@@ -42,7 +53,7 @@ def server() -> Iterator[BigQueryServer]:
         script = f"declare x int64; create table ds.a as select 1; select 2; {COMMENT}"
         running.fill(
             [entry("2000", script, DAY.end + timedelta(minutes=1), seconds=24 * 3600 - 1)],
-            "proj",
+            "scripts",
             "us",
             statement_type="SCRIPT",
             state="RUNNING",
@@ -50,19 +61,21 @@ def server() -> Iterator[BigQueryServer]:
         target = {"project_id": "proj", "dataset_id": "ds", "table_id": "a"}
         running.fill(
             [entry("2001", "create table ds.a as select 1;", LATE)],
-            "proj",
+            "scripts",
             "us",
             parent_job_id="2000",
             destination_table=target,
             referenced_tables=[],
         )
-        running.fill([entry("2002", f"select 'hit' {COMMENT}", LATE)], "proj", "us", cache_hit=True)
+        running.fill(
+            [entry("2002", f"select 'hit' {COMMENT}", LATE)], "scripts", "us", cache_hit=True
+        )
         yield running
 
 
 EXPECTED = [f"proj:us.{query_id}" for query_id in EXPECTED_IDS]
 EXPECTED[2:2] = ["other-proj:eu.1002"]
-EXPECTED += ["proj:us.2001", "proj:us.2002"]
+EXPECTED += ["scripts:us.2001", "scripts:us.2002"]
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +86,56 @@ def restored(server: BigQueryServer, monkeypatch: pytest.MonkeyPatch) -> Iterato
     yield
     server.denied.clear()
     server.broken_pages = server.refuse_login = False
+
+
+class BigQueryEngine(Engine):
+    grant = "roles/bigquery.resourceViewer"
+
+    def __init__(self, server: BigQueryServer) -> None:
+        self.server = server
+
+    def settings(self, **changes: object) -> WarehouseSettings:
+        keys: dict[str, object] = {
+            "type": "bigquery",
+            "places": PLACES[:1],
+            "credentials": {"env": "BIGQUERY_KEY"},
+            "hexUser": "hex@example.com",
+            "timeoutSeconds": 1,
+        }
+        return warehouse_settings(keys | changes)
+
+    def statements(self) -> list[str]:
+        assert self.server.statements
+        return self.server.statements
+
+    @contextmanager
+    def breaking(self) -> Iterator[LogSource]:
+        self.server.broken_pages = True
+        yield self.source()
+        self.server.broken_pages = False
+
+    @contextmanager
+    def without_grant(self) -> Iterator[LogSource]:
+        self.server.denied.add("proj")
+        yield self.source()
+
+    def without_password(self) -> AbstractContextManager[LogSource]:
+        return given(self.source(credentials={"env": "TEST_WRONG_PASSWORD"}))
+
+    @contextmanager
+    def without_host(self) -> Iterator[LogSource]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("BIGQUERY_EMULATOR_HOST", f"http://127.0.0.1:{free_port()}")
+            yield self.source()
+
+
+@pytest.fixture
+def engine(server: BigQueryServer) -> BigQueryEngine:
+    return BigQueryEngine(server)
+
+
+class TestBigQuery(Conformance):
+    pass
 
 
 def bigquery(**changes: object) -> BigQueryLog:
@@ -107,8 +170,8 @@ def test_two_projects_in_two_regions_come_as_one_ordered_stream(
 
 def test_a_script_lends_its_comment_to_its_children_even_while_it_runs() -> None:
     rows = {row["query_id"]: row for batch in bigquery().read(DAY) for row in batch.to_pylist()}
-    assert "proj:us.2000" not in rows
-    child = rows["proj:us.2001"]
+    assert "scripts:us.2000" not in rows
+    child = rows["scripts:us.2001"]
     assert child["text"] == f"create table ds.a as select 1\n{COMMENT}"
     assert child["engine_inputs"] is None
     assert child["engine_outputs"] == [{"table": "proj.ds.a", "columns": None}]
@@ -121,40 +184,10 @@ def test_a_script_without_the_marker_lends_nothing() -> None:
 
 def test_logged_tables_are_kept_without_hidden_results_and_cache_hits_are_left_to_parsing() -> None:
     rows = {row["query_id"]: row for batch in bigquery().read(DAY) for row in batch.to_pylist()}
-    plain, hit = rows["proj:us.1001"], rows["proj:us.2002"]
+    plain, hit = rows["proj:us.1001"], rows["scripts:us.2002"]
     assert plain["engine_inputs"] == [{"table": "proj.ds.orders", "columns": None}]
     assert plain["engine_outputs"] is None
     assert hit["engine_inputs"] is None
-
-
-def test_resuming_at_any_row_loses_and_doubles_nothing_over_places() -> None:
-    batch = next(bigquery().read(DAY))
-    for count in range(1, len(EXPECTED) + 1, 2):
-        position = last_position(batch.slice(0, count))
-        assert ids(list(bigquery().read(DAY, position))) == EXPECTED[count:]
-
-
-def test_a_page_that_cannot_be_fetched_is_a_broken_read(server: BigQueryServer) -> None:
-    server.broken_pages = True
-    source = bigquery()
-    read = []
-    with pytest.raises(BrokenRead, match="region us"):
-        for row in source._rows(source.settings.places[0], DAY, None):
-            read.append(row["query_id"])
-    assert read == [f"proj:us.{query_id}" for query_id in EXPECTED_IDS[: len(read)]]
-    assert len(read) == server.page_rows
-
-
-def test_losses_are_summed_over_places(server: BigQueryServer) -> None:
-    losses = bigquery().losses(DAY)
-    assert (losses.failed_count, losses.empty_text_count, losses.untagged_count) == (1, 0, 1)
-
-
-def test_no_statement_of_ours_holds_the_marker(server: BigQueryServer) -> None:
-    bigquery().losses(DAY)
-    bigquery().probe()
-    assert len(server.statements) > 4
-    assert not [statement for statement in server.statements if MARKER in statement]
 
 
 def test_a_window_that_would_bill_too_much_is_refused_before_it_runs(
@@ -170,7 +203,7 @@ def test_a_missing_role_names_project_and_mend(server: BigQueryServer) -> None:
     server.denied.add("other-proj")
     with pytest.raises(CannotRead, match="other-proj --member"):
         list(bigquery().read(DAY))
-    first, second = bigquery().probe()
+    first, second, _ = bigquery().probe()
     assert first.status != "failure"
     assert second.status == "failure"
     assert "roles/bigquery.resourceViewer" in (second.mend or "")
@@ -192,12 +225,22 @@ def test_a_key_that_is_refused_is_never_shown(
     assert "not a key 77" not in str(caught.value)
 
 
-def test_an_unreachable_host_is_refused_in_the_given_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", f"http://127.0.0.1:{free.getsockname()[1]}")
-        with pytest.raises(CannotConnect, match="project proj, region us"):
-            list(bigquery().read(DAY))
+def test_resuming_loses_and_doubles_nothing_over_places() -> None:
+    batch = next(bigquery().read(DAY))
+    for count in range(1, len(EXPECTED) + 1, 4):
+        position = last_position(batch.slice(0, count))
+        assert ids(list(bigquery().read(DAY, position))) == EXPECTED[count:]
+
+
+def test_losses_are_summed_over_places() -> None:
+    losses = bigquery().losses(DAY)
+    assert (losses.failed_count, losses.empty_text_count, losses.untagged_count) == (1, 0, 1)
+
+
+def test_a_missing_package_names_the_plain_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "dagster_gcp", None)
+    with pytest.raises(CannotConnect, match="pip install 'dagster-gcp'"):
+        list(bigquery().read(DAY))
 
 
 def test_a_window_is_refused_until_complete_and_after_180_days() -> None:

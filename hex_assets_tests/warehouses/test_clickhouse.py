@@ -5,27 +5,30 @@ Statements really run; the log that comes out is the engine's own. Faults come f
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta, timezone
 
 import pytest
 
 from hex_assets.secret import Secret
-from hex_assets.warehouses.base import MARKER, Window, WindowExpired
+from hex_assets.warehouses.base import MARKER, LogSource, WarehouseSettings, Window, WindowExpired
 from hex_assets.warehouses.clickhouse import ClickHouseLog, ClickHouseSettings
 
 pytest.importorskip("chdb")
 
 from hex_assets.demo.clickhouse_server import ClickHouseServer, StatementFailed
+from hex_assets_tests.servers.entries import NOON, Entry, entry, hex_day
 from hex_assets_tests.servers.faulty_http import faulty_proxy
 from hex_assets_tests.warehouses.conformance import (
     LARGE,
     STATEMENTS,
     WRONG_PASSWORD,
     Conformance,
-    Seeded,
+    Engine,
     free_port,
+    given,
     rows,
     tagged,
 )
@@ -33,7 +36,12 @@ from hex_assets_tests.warehouses.conformance import (
 PASSWORD = "right-password"
 
 
-def log_of(port: int, **more: object) -> ClickHouseLog:
+LONG = 60_000
+CUT = f"SELECT '{'x' * 100_000}'"[:100_000]
+DAY_LOG = [*hex_day(LONG), entry("1041", CUT, NOON + timedelta(seconds=20))]
+
+
+def log_of(port: int, /, **more: object) -> ClickHouseLog:
     password = more.pop("password", Secret(env="TEST_CLICKHOUSE_PASSWORD"))
     settings = ClickHouseSettings.model_validate(
         {
@@ -46,6 +54,26 @@ def log_of(port: int, **more: object) -> ClickHouseLog:
         }
     )
     return settings.source("shop")
+
+
+def log_line(item: Entry) -> dict[str, object]:
+    """An execution as query_log tells it."""
+
+    def moment(value: datetime) -> str:
+        return f"{value:%Y-%m-%d %H:%M:%S.%f}"
+
+    return {
+        "type": "QueryFinish" if item.succeeded else "ExceptionWhileProcessing",
+        "event_date": f"{item.ended_at:%Y-%m-%d}",
+        "event_time_microseconds": moment(item.ended_at),
+        "query_start_time_microseconds": moment(item.started_at),
+        "query_id": item.query_id,
+        "query": item.text,
+        "current_database": "shop",
+        "user": item.user,
+        "is_initial_query": 1,
+        "query_kind": "Select",
+    }
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +97,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseServe
         with pytest.raises(StatementFailed):
             server.run(tagged("SELECT nothing FROM shop.orders", "failed"))
         server.flush()
+        server.run(
+            "CREATE TABLE shop.day_log ENGINE = Memory AS SELECT * FROM system.query_log LIMIT 0"
+        )
+        columns = "(type, event_date, event_time_microseconds, query_start_time_microseconds,"
+        columns += " query_id, query, current_database, user, is_initial_query, query_kind)"
+        lines = "\n".join(json.dumps(log_line(item)) for item in DAY_LOG)
+        server.run(f"INSERT INTO shop.day_log {columns} FORMAT JSONEachRow\n{lines}")
         yield server
 
 
@@ -86,35 +121,65 @@ def window() -> Window:
     return Window(now - timedelta(hours=1), now + timedelta(hours=1))
 
 
-class TestClickHouse(Conformance):
-    @pytest.fixture
-    def seeded(
-        self,
-        server: ClickHouseServer,
-        environment: None,
-        window: Window,
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> Iterator[Seeded]:
-        # Small blocks, so that a break comes after some rows and not before the first.
-        monkeypatch.setattr("hex_assets.warehouses.clickhouse.BATCH_ROWS", 5)
-        with ExitStack() as stack:
-            broken = stack.enter_context(faulty_proxy(server.url))
-            broken.match, broken.break_count = b"ORDER BY event_time_microseconds", 2
-            refusing = stack.enter_context(faulty_proxy(server.url))
-            refusing.refusal = (
-                403,
-                "497",
+class ClickHouseEngine(Engine):
+    grant = r"GRANT SELECT ON shop\.day_log"
+    cut_text = CUT
+    long_text = LONG
+
+    def __init__(self, server: ClickHouseServer) -> None:
+        self.server = server
+
+    def settings(self, **changes: object) -> WarehouseSettings:
+        keys: dict[str, object] = {"queryLogTable": "shop.day_log", "hexUser": "HEX"}
+        return log_of(self.server.port, **(keys | changes)).settings
+
+    def statements(self) -> list[str]:
+        self.server.flush()
+        sent = self.server.run(
+            "SELECT query FROM system.query_log WHERE position(query, 'FROM shop.day_log') > 0"
+            " FORMAT TabSeparated"
+        )
+        assert sent
+        return [sent]
+
+    @contextmanager
+    def breaking(self) -> Iterator[LogSource]:
+        with faulty_proxy(self.server.url) as proxy:
+            proxy.match, proxy.break_count = b"ORDER BY event_time_microseconds", 1
+            yield self.source(port=proxy.server_port)
+
+    @contextmanager
+    def without_grant(self) -> Iterator[LogSource]:
+        with faulty_proxy(self.server.url) as proxy:
+            text = (
                 "Code: 497. DB::Exception: default: Not enough privileges. To execute this query, "
-                "it's necessary to have the grant SELECT ON system.query_log. (ACCESS_DENIED)",
+                "it's necessary to have the grant SELECT ON shop.day_log. (ACCESS_DENIED)"
             )
-            yield Seeded(
-                source=log_of(server.port),
-                window=window,
-                wrong_password=log_of(server.port, password={"env": "TEST_WRONG_PASSWORD"}),
-                revoked=log_of(refusing.server_port),
-                unreachable=log_of(free_port()),
-                broken_once=log_of(broken.server_port),
-            )
+            proxy.match, proxy.refusal = b"day_log", (403, "497", text)
+            yield self.source(port=proxy.server_port)
+
+    def without_password(self) -> AbstractContextManager[LogSource]:
+        return given(self.source(password={"env": "TEST_WRONG_PASSWORD"}))
+
+    def without_host(self) -> AbstractContextManager[LogSource]:
+        return given(self.source(port=free_port()))
+
+
+@pytest.fixture
+def engine(server: ClickHouseServer, environment: None) -> ClickHouseEngine:
+    return ClickHouseEngine(server)
+
+
+class TestClickHouse(Conformance):
+    def test_the_servers_own_log_has_the_texts_as_sent_and_never_our_own(
+        self, server: ClickHouseServer, environment: None, window: Window
+    ) -> None:
+        first = rows(log_of(server.port).read(window))
+        texts = [row["text"] for row in first]
+        for name, text in STATEMENTS.items():
+            assert texts.count(text) == 1, name
+        server.flush()
+        assert rows(log_of(server.port).read(window)) == first
 
     def test_the_engines_tables_and_columns_are_inputs(
         self, server: ClickHouseServer, environment: None, window: Window

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 
 import pyarrow as pa
 import pytest
 
 from hex_assets.warehouses.base import (
-    LOG_SCHEMA,
-    MARKER,
-    BrokenRead,
     CannotConnect,
-    CannotRead,
+    LogSource,
+    WarehouseSettings,
     WindowExpired,
     WindowTooYoung,
     check_window,
 )
 from hex_assets.warehouses.databricks import DatabricksLog
-from hex_assets.warehouses.reading import last_position
 from hex_assets.warehouses.registry import warehouse_settings
 from hex_assets_tests.servers.databricks import DatabricksServer, running_databricks
 from hex_assets_tests.servers.entries import DAY, EXPECTED_IDS, NOON, hex_day
+from hex_assets_tests.warehouses.conformance import (
+    Conformance,
+    Engine,
+    free_port,
+    given,
+)
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +58,46 @@ def restored(server: DatabricksServer, monkeypatch: pytest.MonkeyPatch) -> Itera
     server.broken = False
 
 
+class DatabricksEngine(Engine):
+    grant = r"GRANT SELECT ON SCHEMA system\.query"
+
+    def __init__(self, server: DatabricksServer) -> None:
+        self.server = server
+
+    def settings(self, **changes: object) -> WarehouseSettings:
+        return databricks(self.server.port, **changes).settings
+
+    def statements(self) -> list[str]:
+        assert self.server.statements
+        return self.server.statements
+
+    @contextmanager
+    def breaking(self) -> Iterator[LogSource]:
+        self.server.broken = True  # the first rows come with the answer to the statement
+        yield self.source()
+        self.server.broken = False
+
+    @contextmanager
+    def without_grant(self) -> Iterator[LogSource]:
+        self.server.denied.add("system.query")
+        yield self.source()
+
+    def without_password(self) -> AbstractContextManager[LogSource]:
+        return given(self.source(token={"env": "TEST_WRONG_PASSWORD"}))
+
+    def without_host(self) -> AbstractContextManager[LogSource]:
+        return given(databricks(free_port()))
+
+
+@pytest.fixture
+def engine(server: DatabricksServer) -> DatabricksEngine:
+    return DatabricksEngine(server)
+
+
+class TestDatabricks(Conformance):
+    pass
+
+
 def databricks(port: int, **changes: object) -> DatabricksLog:
     keys: dict[str, object] = {
         "type": "databricks",
@@ -74,18 +117,6 @@ def databricks(port: int, **changes: object) -> DatabricksLog:
 
 def ids(batches: list[pa.RecordBatch]) -> list[str]:
     return [query_id for batch in batches for query_id in batch["query_id"].to_pylist()]
-
-
-def test_every_hex_statement_of_the_day_leaves_databricks_exactly(
-    server: DatabricksServer,
-) -> None:
-    batches = list(databricks(server.port).read(DAY))
-    assert ids(batches) == EXPECTED_IDS
-    assert all(batch.schema.equals(LOG_SCHEMA) for batch in batches)
-    texts = {item.query_id: item.text for item in hex_day()}
-    for row in pa.Table.from_batches(batches).to_pylist():
-        assert row["text"] == texts[row["query_id"]]
-    assert not [statement for statement in server.statements if MARKER in statement]
 
 
 def test_lineage_tables_are_joined_and_a_cached_result_has_those_of_its_origin(
@@ -111,54 +142,6 @@ def test_without_lineage_tables_the_log_is_read_and_the_probe_says_so(
     finding = databricks(server.port).probe()[-1]
     assert (finding.check, finding.status) == ("lineage tables", "warning")
     assert "GRANT SELECT ON SCHEMA system.access" in (finding.mend or "")
-
-
-def test_resuming_at_any_row_loses_and_doubles_nothing(server: DatabricksServer) -> None:
-    batch = next(databricks(server.port).read(DAY))
-    for count in range(1, len(EXPECTED_IDS) + 1):
-        position = last_position(batch.slice(0, count))
-        assert ids(list(databricks(server.port).read(DAY, position))) == EXPECTED_IDS[count:]
-
-
-def test_a_warehouse_that_stops_in_mid_read_is_a_broken_read(
-    server: DatabricksServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("hex_assets.warehouses.databricks.BATCH_ROWS", server.rows_a_fetch)
-    read = []
-    with pytest.raises(BrokenRead, match="stopped"):
-        for row in databricks(server.port)._rows(DAY, None):
-            read.append(row["query_id"])
-            server.broken = True
-    assert read == EXPECTED_IDS[: server.rows_a_fetch]
-
-
-def test_losses_count_failed_and_untagged_statements_of_hex(server: DatabricksServer) -> None:
-    losses = databricks(server.port).losses(DAY)
-    assert (losses.failed_count, losses.empty_text_count, losses.untagged_count) == (1, 0, 1)
-
-
-def test_a_revoked_grant_is_told_with_its_mend(server: DatabricksServer) -> None:
-    server.denied.add("system.query")
-    with pytest.raises(CannotRead, match=r"GRANT SELECT ON SCHEMA system\.query"):
-        list(databricks(server.port).read(DAY))
-    assert databricks(server.port).probe()[-1].status == "failure"
-
-
-def test_a_wrong_token_is_refused_and_never_shown(
-    server: DatabricksServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DATABRICKS_TOKEN", "dapi-wrong-77")
-    with pytest.raises(CannotConnect, match=r"127\.0\.0\.1") as caught:
-        list(databricks(server.port).read(DAY))
-    assert "dapi-wrong-77" not in str(caught.value)
-    assert databricks(server.port).probe()[0].status == "failure"
-
-
-def test_an_unreachable_host_is_named() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        with pytest.raises(CannotConnect, match=r"Databricks at 127\.0\.0\.1"):
-            list(databricks(free.getsockname()[1]).read(DAY))
 
 
 def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
