@@ -7,6 +7,7 @@ from importlib import import_module
 import click
 
 from hex_assets import __version__
+from hex_assets.commands.environment import load_env_files
 
 COMMANDS = {
     "demo": "hex_assets.demo.command:demo",
@@ -38,6 +39,7 @@ class _LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="hex-assets")
 def main() -> None:
     """Lineage of Hex from the warehouses' query logs, kept true in OpenMetadata."""
+    load_env_files()
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from hex_assets.assets.metadata import markdown_table
 from hex_assets.assets.names import Names
 from hex_assets.partitions import contiguous_ranges
 from hex_assets.settings import Settings
@@ -44,6 +46,55 @@ def publish_job(names: Names) -> UnresolvedAssetJobDefinition:
         selection=dg.AssetSelection.assets(names.publication),
         description="Publish the newest truth to OpenMetadata.",
     )
+
+
+def doctor_job(settings: Settings) -> dg.JobDefinition:
+    """`hex-assets doctor` as a job: the same probes, for whoever looks at the UI."""
+
+    @dg.op(
+        name="try_every_system",
+        description="Tries settings, Hex, each warehouse, OpenMetadata and the storage.",
+        out=dg.Out(dg.Nothing),
+    )
+    def try_every_system(context: dg.OpExecutionContext) -> None:
+        from hex_assets.doctor import diagnose
+
+        found = [
+            (section.system, each) for section in diagnose(settings) for each in section.findings
+        ]
+        log = {
+            "ok": context.log.info,
+            "warning": context.log.warning,
+            "failure": context.log.error,
+        }
+        for system, each in found:
+            mend = f"; {each.mend}" if each.mend and each.status != "ok" else ""
+            log[each.status](f"{system}, {each.check}: {each.detail}{mend}")
+        metadata: dict[str, Any] = {
+            "findings": markdown_table(
+                ("system", "check", "result", "found", "mend"),
+                ((s, f.check, f.status, f.detail, f.mend) for s, f in found),
+            ),
+            **{
+                f"{status}_count": sum(each.status == status for _, each in found) for status in log
+            },
+        }
+        failed = [
+            f"{s}, {f.check}: {f.detail}; {f.mend}" for s, f in found if f.status == "failure"
+        ]
+        if failed:
+            raise dg.Failure("\n".join(failed), metadata=metadata, allow_retries=False)
+        context.add_output_metadata(metadata)
+
+    @dg.job(
+        name="doctor",
+        description="Tries every outside system of the settings and says what mends it.",
+        executor_def=dg.in_process_executor,
+    )
+    def doctor() -> None:
+        try_every_system()
+
+    return doctor
 
 
 def daily_schedule(settings: Settings, job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:

@@ -1,7 +1,7 @@
-"""Why an HTTP host cannot be used: one request, one cause, the mend. For Hex and the catalog.
+"""Why an HTTP host cannot be used: the cause and the mend. For the clients and the doctor.
 
 A wrong `hostPort` has many faces (a name without an address, a closed port, a certificate, a
-proxy, a login page); each needs another mend, so they are told apart before a client retries.
+proxy, a login page); each needs another mend, so they are told apart here, once for all.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import urlsplit
 
 import requests
@@ -19,6 +21,17 @@ from hex_assets.probe import Finding
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0
 """A healthy server answers an unauthenticated request in far less."""
+
+Kind = Literal["dns", "refused", "tls", "timeout", "proxy", "broken"]
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why no complete answer came."""
+
+    kind: Kind
+    detail: str
+    mend: str
 
 
 def probe_connection(
@@ -52,8 +65,8 @@ def probe_connection(
             auth=_no_netrc,
         )
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        cause, mend = explain(error, host, key)
-        return Finding("connection", "failure", cause, mend)
+        cause = explain(error, host, key)
+        return Finding("connection", "failure", cause.detail, cause.mend)
     return _judge(response, host, path, key, example)
 
 
@@ -90,8 +103,14 @@ PROXY = (
 )
 
 
-def explain(error: BaseException, host: str, key: str) -> tuple[str, str]:
-    """Cause and mend of a failed HTTP request, from the innermost error that tells."""
+def explain(error: BaseException, host: str, key: str) -> Cause:
+    """The cause of a failed HTTP request, from the innermost error that tells.
+
+    Args:
+        error: what requests or urllib3 raised.
+        host: the configured base URL.
+        key: the setting's name, for the mend.
+    """
     url = urlsplit(host)
     port = url.port or (443 if url.scheme == "https" else 80)
     place = f"{url.hostname}:{port}"
@@ -101,63 +120,80 @@ def explain(error: BaseException, host: str, key: str) -> tuple[str, str]:
         return next((each for each in chain if isinstance(each, kinds)), None)
 
     if among(requests.exceptions.ProxyError, urllib3.exceptions.ProxyError):
-        return f"the proxy does not let {place} through ({_reason(chain[-1])})", PROXY
+        detail = f"the proxy does not let {place} through ({_reason(chain[-1])})"
+        return Cause("proxy", detail, PROXY)
     if among(urllib3.exceptions.NameResolutionError, socket.gaierror):
-        return (
-            f"DNS knows no address of {url.hostname}",
+        return Cause(
+            "dns",
+            f"there is no host {url.hostname}: DNS knows no address of it",
             f"check the spelling of {key}, and DNS or VPN on this machine",
         )
     if found := among(ssl.SSLError, requests.exceptions.SSLError):
         return _explain_tls(found, chain, place, key)
     if among(ConnectionRefusedError):
-        return (
-            f"{place} refused the connection: nothing listens there",
+        return Cause(
+            "refused",
+            f"{place} does not accept connections: refused, nothing listens there",
             f"check host and port of {key}, and that the server is up",
         )
     if among(requests.exceptions.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError):
-        return (
-            f"time-out: {place} did not take the connection",
+        return Cause(
+            "timeout",
+            f"time-out: {place} gave no answer in time, it did not take the connection",
             f"check host and port of {key}, and that no firewall keeps this machine from {place}",
         )
-    if among(requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError):
-        return (
-            f"time-out: {place} took the connection and sent no answer",
+    if among(requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError):
+        return Cause(
+            "timeout",
+            f"time-out: {place} took the connection and gave no answer in time",
             f"check that {key} is the HTTP port and that the server is not overloaded",
         )
-    if among(urllib3.exceptions.ProtocolError, ConnectionResetError):
-        return (
-            f"{place} closed the connection without an HTTP answer",
-            f"check scheme and port of {key}: this port may speak TLS or another protocol",
+    if among(urllib3.exceptions.NewConnectionError):
+        return Cause(
+            "refused",
+            f"{place} does not accept connections ({_reason(chain[-1])})",
+            f"check host and port of {key}, the network and firewalls",
         )
-    return (
-        f"no answer from {place} ({_reason(chain[-1])})",
-        f"check {key} and the network",
+    if among(urllib3.exceptions.ProtocolError, ConnectionResetError):
+        return Cause(
+            "broken",
+            f"{place} closed the connection before the whole answer had come",
+            f"try again; if it stays, check scheme and port of {key} (the port may speak TLS or"
+            " another protocol) and proxies in between",
+        )
+    return Cause(
+        "broken",
+        f"no whole answer from {place} ({_reason(chain[-1])})",
+        f"try again; if it stays, check {key} and the network",
     )
 
 
-def _explain_tls(
-    found: BaseException, chain: list[BaseException], place: str, key: str
-) -> tuple[str, str]:
+def _explain_tls(found: BaseException, chain: list[BaseException], place: str, key: str) -> Cause:
     texts = " ".join(str(each) for each in chain)
     if isinstance(verification := chain[-1], ssl.SSLCertVerificationError):
         said = verification.verify_message or "not valid"
         if "Hostname mismatch" in said or "IP address mismatch" in said:
-            return (
+            return Cause(
+                "tls",
                 f"TLS: the certificate of {place} is for another name",
                 f"set {key} to the name in the certificate",
             )
         if "expired" in said:
-            return f"TLS: the certificate of {place} has expired", "have the server's renewed"
-        return (
+            detail = f"TLS: the certificate of {place} has expired"
+            return Cause("tls", detail, "have the server's renewed")
+        return Cause(
+            "tls",
             f"TLS: the certificate of {place} is not trusted ({said})",
             "set REQUESTS_CA_BUNDLE to the PEM file of your own authority",
         )
     if "WRONG_VERSION_NUMBER" in texts or "RECORD_LAYER" in texts or "HTTP_REQUEST" in texts:
-        return (
+        return Cause(
+            "tls",
             f"TLS: {place} does not speak TLS",
             f"write http:// in {key}, or the port that speaks TLS",
         )
-    return f"TLS failed with {place} ({_reason(chain[-1])})", "check the server's TLS versions"
+    detail = f"TLS failed with {place} ({_reason(chain[-1])})"
+    return Cause("tls", detail, "check the server's TLS versions")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

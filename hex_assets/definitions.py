@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -16,9 +16,11 @@ from hex_assets.assets.lineage import edges_asset, statements_asset
 from hex_assets.assets.names import Names
 from hex_assets.assets.publication import publication_asset
 from hex_assets.assets.query_log import query_log_asset, resource_key
+from hex_assets.assets.report import report_asset
 from hex_assets.automation import (
     daily_schedule,
     derive_job,
+    doctor_job,
     publish_job,
     publish_sensor,
     trailing_schedule,
@@ -40,12 +42,21 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
 
-def build_definitions(settings: Settings, key_prefix: Sequence[str] = ()) -> dg.Definitions:
+def build_definitions(
+    settings: Settings,
+    key_prefix: Sequence[str] = (),
+    *,
+    executor: dg.ExecutorDefinition | None = dg.in_process_executor,
+    resources: Mapping[str, Any] | None = None,
+) -> dg.Definitions:
     """The assets, checks, jobs, schedules, sensor and resources for the given settings.
 
     Args:
         settings: validated settings, see `hex_assets.settings.load_settings`.
         key_prefix: put in front of every asset key, to merge into another Dagster project.
+        executor: one process by default, because each step of the multiprocess executor pays all
+            imports again; None leaves it to the project that these are merged into.
+        resources: put in place of ours by key, such as an IO manager of your own under `tables`.
     """
     names = Names(tuple(key_prefix))
     days = daily_partitions(settings.startDate)
@@ -59,19 +70,31 @@ def build_definitions(settings: Settings, key_prefix: Sequence[str] = ()) -> dg.
         catalog_tables_asset(names, days, settings.database_services()),
         statements_asset(names, days, settings),
         edges_asset(names, days, settings),
+        report_asset(names, days, settings),
     ]
     derive, publish = derive_job([asset.key for asset in assets]), publish_job(names)
     publishing = settings.openmetadata is not None
     return dg.Definitions(
-        assets=[*assets, *([publication_asset(names, days)] if publishing else [])],
+        assets=[
+            *assets,
+            *([publication_asset(names, days)] if publishing else []),
+            *_external(names, settings),
+        ],
         asset_checks=asset_checks(names, days, settings),
-        jobs=[derive, *([publish] if publishing else [])],
+        jobs=[derive, doctor_job(settings), *([publish] if publishing else [])],
         schedules=[daily_schedule(settings, derive), trailing_schedule(settings, derive)],
         sensors=[publish_sensor(names, publish)] if publishing else [],
-        resources=_resources(settings),
-        # One process: each step of the multiprocess executor pays all imports again.
-        executor=dg.in_process_executor,
+        resources=_resources(settings) | dict(resources or {}),
+        executor=executor,
     )
+
+
+def _external(names: Names, settings: Settings) -> Sequence[dg.AssetSpec]:
+    if not settings.externalAssets.enabled:
+        return ()
+    from hex_assets.assets.external import project_specs
+
+    return project_specs(names, settings)
 
 
 def _resources(settings: Settings) -> dict[str, Any]:
@@ -102,4 +125,18 @@ def _settings_or_none() -> Settings:
     return Settings()
 
 
-defs = build_definitions(_settings_or_none())
+def __getattr__(name: str) -> Any:
+    """`defs`, made when it is asked for.
+
+    Whoever merges `build_definitions(settings)` into a project of their own imports this module
+    too, and must need no settings file for that.
+    """
+    if name != "defs":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()["defs"] = build_definitions(_settings_or_none())
+    return globals()["defs"]
+
+
+def __dir__() -> list[str]:
+    """With `defs`, which Dagster looks for here."""
+    return sorted({*globals(), "defs"})

@@ -23,12 +23,11 @@ from hex_assets.settings import HexSettings, OpenMetadataSettings, Settings
 
 if TYPE_CHECKING:
     from hex_assets.hex.client import HexClient
-    from hex_assets.hex.models import Project
     from hex_assets.warehouses.base import WarehouseSettings
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0
-"""A person waits: shorter than the runs' own time-outs, and nothing is tried twice."""
+"""A person waits: shorter than the runs' own time-outs."""
 
 
 @dataclass(frozen=True)
@@ -102,25 +101,25 @@ class _Doctor:
             self._projects.set_result(projects)
 
     def _hex(self, projects: list[Mapping[str, Any]]) -> Iterator[Finding]:
-        from hex_assets.doctor_hex import probe_hex
-        from hex_assets.hex.frames import project_rows
+        from hex_assets.hex.errors import HexError
+        from hex_assets.hex.frames import read_projects
 
-        hex_settings = self.settings.hex
-        connection = self._connection(
-            hex_settings.hostPort, "/api/v1/users/me", "hex.hostPort", "https://app.hex.tech"
-        )
-        yield connection
         try:
-            client = _hex_client(hex_settings, self.connect_seconds, self.read_seconds)
+            client = _hex_client(self.settings.hex, self.connect_seconds, self.read_seconds)
         except UnsetVariable as error:
-            yield _unset("token", error)
+            yield _unset("hex token", error)
             return
-        if connection.status == "failure":
-            return
-        listed: list[Project] = []
         with client:
-            yield from probe_hex(client, listed)
-        projects.extend(project_rows(listed, client.host, "", datetime.now(timezone.utc)))
+            probed = client.probe()
+            yield from probed
+            if any(finding.status == "failure" for finding in probed):
+                return
+            try:
+                seen = read_projects(client, datetime.now(timezone.utc))
+            except HexError as error:
+                yield Finding("hex projects as read", "failure", error.message, error.mend)
+                return
+        projects.extend(seen.table.to_pylist())
         if projects:
             yield _filters(projects, self.settings.openmetadata)
 
@@ -129,11 +128,13 @@ class _Doctor:
         if settings is None:
             return [Finding("settings", "ok", "no catalog is configured: nothing is published")]
         findings = [
-            self._connection(
+            probe_connection(
                 settings.hostPort.removesuffix("/v1").removesuffix("/api"),
                 "/api/v1/system/version",
-                "openmetadata.hostPort",
-                "https://catalog.example.com/api",
+                key="openmetadata.hostPort",
+                example="https://catalog.example.com/api",
+                connect_seconds=self.connect_seconds,
+                read_seconds=self.read_seconds,
             )
         ]
         try:
@@ -165,16 +166,6 @@ class _Doctor:
             return findings
         finally:
             client.close()
-
-    def _connection(self, host: str, path: str, key: str, example: str) -> Finding:
-        return probe_connection(
-            host,
-            path,
-            key=key,
-            example=example,
-            connect_seconds=self.connect_seconds,
-            read_seconds=self.read_seconds,
-        )
 
 
 def probe_storage(path: str) -> Finding:
@@ -217,7 +208,8 @@ def _hex_client(settings: HexSettings, connect_seconds: float, read_seconds: flo
             token_type=settings.tokenType,
             requests_per_minute=settings.requestsPerMinute,
             api_group_requests_per_minute=settings.apiGroupRequestsPerMinute,
-            limits=Limits(connect_seconds=connect_seconds, read_seconds=read_seconds, retries=0),
+            # The probe itself tries once; the listing after it waits where Hex's limit is reached.
+            limits=Limits(connect_seconds=connect_seconds, read_seconds=read_seconds, retries=2),
         )
 
 

@@ -16,7 +16,7 @@ DEFAULT_HOST = "https://app.hex.tech"
 
 @click.command()
 @click.option("--hex-host", help=f"Hex's URL [{DEFAULT_HOST}].")
-@click.option("--token-type", type=click.Choice(["personal", "workspace"]))
+@click.option("--token-type", type=click.Choice(["personal", "workspace"]), help="Of Hex.")
 @click.option("--warehouse", type=click.Choice([*sorted(MODULES), "none"]), help="Its type.")
 @click.option("--catalog-host", help="OpenMetadata's URL; empty for none.")
 @click.option("--defaults", is_flag=True, help="Ask nothing; take the defaults.")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING
 
-UnreachableKind = Literal["dns", "refused", "tls", "timeout", "proxy", "broken"]
+if TYPE_CHECKING:
+    from hex_assets.connection import Kind
 
 
 class HexError(Exception):
@@ -87,9 +88,7 @@ class HexProtocolError(HexError):
 class HexUnreachable(HexError):
     """No complete answer came: DNS, refused, TLS, time-out, proxy, broken off."""
 
-    def __init__(
-        self, message: str, *, kind: UnreachableKind, method: str, path: str, mend: str
-    ) -> None:
+    def __init__(self, message: str, *, kind: Kind, method: str, path: str, mend: str) -> None:
         self.kind = kind
         super().__init__(message, method=method, path=path, mend=mend)
 

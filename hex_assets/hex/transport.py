@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +11,12 @@ import requests
 from pydantic import TypeAdapter, ValidationError
 from requests.auth import AuthBase
 from requests_ratelimiter import LimiterAdapter
-from urllib3.exceptions import InvalidHeader, NameResolutionError, NewConnectionError
-from urllib3.exceptions import TimeoutError as UrllibTimeout
+from urllib3.exceptions import InvalidHeader
 from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import Retry
 
 from hex_assets import __version__
+from hex_assets.connection import explain
 from hex_assets.hex.errors import (
     ERROR_OF_STATUS,
     HexError,
@@ -190,51 +189,9 @@ class Transport:
     def _unreachable(
         self, error: requests.RequestException, method: str, path: str
     ) -> HexUnreachable:
-        host = urlsplit(self._host).netloc
-        seen = list(_causes(error))
-        where = {"method": method, "path": path}
-        if isinstance(error, requests.exceptions.ProxyError):
-            return HexUnreachable(
-                f"the proxy between here and {host} failed",
-                kind="proxy",
-                mend="check HTTPS_PROXY and NO_PROXY in the environment",
-                **where,
-            )
-        if isinstance(error, requests.exceptions.SSLError):
-            reason = next((str(each) for each in reversed(seen)), "")
-            return HexUnreachable(
-                f"TLS with {host} failed: {reason[:200]}",
-                kind="tls",
-                mend="if a company's proxy signs certificates, point REQUESTS_CA_BUNDLE to its CA",
-                **where,
-            )
-        if any(isinstance(each, NameResolutionError | socket.gaierror) for each in seen):
-            return HexUnreachable(
-                f"there is no host {host}",
-                kind="dns",
-                mend="check the spelling of hostPort, and the DNS of this machine",
-                **where,
-            )
-        if any(isinstance(each, NewConnectionError | ConnectionRefusedError) for each in seen):
-            return HexUnreachable(
-                f"{host} does not accept connections",
-                kind="refused",
-                mend="check host and port in hostPort, and firewalls",
-                **where,
-            )
-        # After retries requests calls a read time-out a ConnectionError.
-        if any(isinstance(each, TimeoutError | UrllibTimeout) for each in seen):
-            return HexUnreachable(
-                f"{host} gave no answer in time",
-                kind="timeout",
-                mend="check the network and firewalls, or try again later",
-                **where,
-            )
+        cause = explain(error, self._host, "hex.hostPort")
         return HexUnreachable(
-            f"the answer of {host} broke off ({type(error).__name__})",
-            kind="broken",
-            mend="try again; if it stays, look at proxies in between",
-            **where,
+            cause.detail, kind=cause.kind, method=method, path=path, mend=cause.mend
         )
 
 
@@ -262,15 +219,3 @@ def _looks_like(response: requests.Response) -> str:
         return "a web page (HTML)"
     kind = response.headers.get("Content-Type", "of no type")
     return f"{len(response.content)} bytes ({kind})"
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    seen: list[BaseException] = []
-    queue: list[object] = [error]
-    while queue:
-        each = queue.pop(0)
-        if isinstance(each, BaseException) and each not in seen:
-            seen.append(each)
-            reason = getattr(each, "reason", None)
-            queue += [*each.args, reason, each.__cause__, each.__context__]
-    return seen

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
 from urllib3.util import Retry
 
 from hex_assets.openmetadata.capabilities import Capabilities, capabilities
@@ -53,6 +54,20 @@ class _Retry(Retry):
         return super().is_retry(method, status_code, has_retry_after)
 
 
+class _Bearer(AuthBase):
+    """The bot's token as `auth`: a ~/.netrc entry of the host would replace a plain header."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+    def __repr__(self) -> str:
+        return "_Bearer(***)"
+
+
 class OpenMetadataClient:
     """A session with one server. Safe to use from several threads.
 
@@ -70,8 +85,7 @@ class OpenMetadataClient:
         self.host = base
         self._base = f"{base}/api/v1"
         self._session = requests.Session()
-        self._session.trust_env = False  # a ~/.netrc entry would replace the bot's token
-        self._session.headers["Authorization"] = f"Bearer {token}"
+        self._session.auth = _Bearer(token)
         retry = _Retry(
             total=retries,
             backoff_factor=backoff_seconds,

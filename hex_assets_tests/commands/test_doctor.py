@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from hex_assets.commands.doctor import doctor
 from hex_assets.demo import workspace
 from hex_assets.demo.clickhouse_server import ClickHouseServer
-from hex_assets.demo.hex_server import TOKEN, HexServer, Token
+from hex_assets.demo.hex_server import SCOPES, TOKEN, HexServer, Token
 from hex_assets.demo.openmetadata_server import PRINCIPALS, OpenMetadataServer
 from hex_assets.doctor import diagnose
 from hex_assets.settings import parse_settings
@@ -87,7 +87,7 @@ def setup(
     late = datetime.now(timezone.utc) - timedelta(days=1)
     tokens = (
         Token(TOKEN),
-        Token(NARROW, scopes=frozenset({"projects", "users", "sharing"})),
+        Token(NARROW, scopes=SCOPES - {"sharing"}),
         Token(BLIND, scopes=frozenset({"users"})),
         Token(EXPIRED, expires_at=late),
     )
@@ -160,7 +160,7 @@ CASES: list[Case] = [
         "tokenType is workspace",
         "tokenType",
     ),
-    ("scopes missing", _set("HEX_TOKEN", NARROW), "Hex", "warning", "data connections", "scope"),
+    ("sharing missing", _set("HEX_TOKEN", NARROW), "Hex", "warning", "collections stay", "sharing"),
     ("projects not readable", _set("HEX_TOKEN", BLIND), "Hex", "failure", "projects", "scope"),
     (
         "filters drop all",
@@ -178,9 +178,9 @@ CASES: list[Case] = [
         "dashboardFilterPattern",
         "hex-assets projects",
     ),
-    ("rate limited", _rate_limited, "Hex", "failure", "limit", "minute"),
-    ("HTML", lambda s: s.at_hex(_html(s)), "Hex", "failure", "HTML", "hex.hostPort"),
-    ("redirect", _redirect, "Hex", "failure", "redirects to https://sso", "hex.hostPort"),
+    ("rate limited", _rate_limited, "Hex", "failure", "limit", "requestsPerMinute"),
+    ("HTML", lambda s: s.at_hex(_html(s)), "Hex", "failure", "HTML", "hostPort"),
+    ("redirect", _redirect, "Hex", "failure", "redirects to https://sso", "hostPort"),
     ("DNS", lambda s: s.at_hex("https://hex.invalid"), "Hex", "failure", "DNS", "spelling"),
     (
         "refused",
@@ -362,3 +362,23 @@ def test_unusable_settings_end_with_2(setup: Setup) -> None:
     assert _run(setup).exit_code == 2
     result = _run(setup, "--json")
     assert result.exit_code == 2 and "hxe" in json.loads(result.output)[0]["detail"]
+
+
+def test_the_job_shows_the_findings_and_fails_when_something_failed(setup: Setup) -> None:
+    from hex_assets.automation import doctor_job
+
+    job = doctor_job(parse_settings(setup.settings))
+    good = job.execute_in_process()
+    (event,) = [e for e in good.all_events if e.event_type_value == "STEP_OUTPUT"]
+    metadata = event.step_output_data.metadata
+    assert metadata["failure_count"].value == 0 and metadata["ok_count"].value > 9
+    assert "| Hex | hex token |" in str(metadata["findings"].value)
+
+    _storage_below_a_file(setup)
+    bad = doctor_job(parse_settings(setup.settings)).execute_in_process(raise_on_error=False)
+    assert not bad.success
+    (failure,) = bad.get_step_failure_events()
+    told = failure.step_failure_data.user_failure_data
+    assert told is not None and "storage.path" in str(told.description)
+    assert "| storage |" in str(told.metadata["findings"].value)
+    assert TOKEN not in repr(bad.all_events)

@@ -34,7 +34,7 @@ def test_listing_goes_over_all_pages(server):
 
 
 def test_errors_name_the_request_the_servers_words_and_the_mend_but_no_token(server):
-    with pytest.raises(NotAuthenticated, match="Invalid token.*check the bot's token") as wrong:
+    with pytest.raises(NotAuthenticated, match=r"Invalid token.*check the bot's token") as wrong:
         OpenMetadataClient(server.url, "sesame-123").get("/users")
     assert "sesame-123" not in str(wrong.value) + repr(wrong.value)
     weak = OpenMetadataClient(server.url, WEAK_TOKEN)
@@ -82,3 +82,18 @@ def test_names_stay_legal_and_distinct():
     assert tag_name("Über uns") == "Über uns"
     assert tag_name("a/b") != tag_name("a:b")
     assert "::" not in tag_name("a::b") and len(tag_name("x" * 300)) <= 64
+
+
+def test_a_netrc_entry_never_replaces_the_bots_token(server, tmp_path, monkeypatch):
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login someone password other\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    assert OpenMetadataClient(server.url, BOT_TOKEN, retries=0).user["name"]
+
+
+def test_the_proxy_of_the_environment_is_used(monkeypatch, server):
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", server.url)
+    client = OpenMetadataClient("http://catalog.example.com", BOT_TOKEN, retries=0)
+    # There is no such host: only the stand-in, asked as a proxy, can have answered.
+    assert client.get("/system/version")["version"]
