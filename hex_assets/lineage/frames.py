@@ -59,7 +59,9 @@ def lists(
     rank[order] = np.arange(len(values))
     keep = ~values.is_null().to_numpy(zero_copy_only=False)[numbers] if len(values) else numbers > 0
     width = max(len(values), 1)
-    pairs = np.unique(groups[keep] * width + rank[numbers[keep]])
+    pairs = np.sort(groups[keep] * width + rank[numbers[keep]])
+    # numpy 2.3's np.unique hashes before it sorts, which takes ten times as long.
+    pairs = pairs[np.diff(pairs, prepend=-1) > 0]
     owners, ranks = pairs // width, pairs % width
     sizes = np.bincount(owners, minlength=count).astype(np.int64)
     if limit is not None:

@@ -5,11 +5,16 @@ Nothing is guessed: a name that fits two tables, or none, is reported as such.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 
 import pyarrow as pa
+
+# Date suffixes of BigQuery's sharded tables: a day, a month or a year.
+_SHARD = re.compile(r"(.*\D)(\d{8}|\d{6}|\d{4})\Z")
 
 NOT_IN_CATALOG, AMBIGUOUS = "not_in_catalog", "ambiguous"
 
@@ -101,6 +106,8 @@ class Catalog:
         if self.empty:
             return Resolved(dotted)
         rows = self._candidates(database, schema, name, where)
+        if not rows and where.dialect == "bigquery" and name.endswith("*"):
+            rows = self._shards(database, schema, name[:-1], where)
         if len(rows) > 1:
             rows = self._exact(rows, database, schema, name, where.dialect) or rows
         if len(rows) == 1:
@@ -126,6 +133,34 @@ class Catalog:
         if database and where.dialect == "athena" and database.lower() not in self._databases:
             database = None  # OpenMetadata's Athena connector names the database itself
         return [row for row in rows if self._fits(row, (database, schema, name), where)]
+
+    def _shards(
+        self, database: str | None, schema: str | None, prefix: str, where: Namespace
+    ) -> list[int]:
+        """What stands in the catalog for date-sharded tables: `events_YYYYMMDD` or the newest.
+
+        OpenMetadata lists each shard or, by a setting, one of them. One row for each dataset:
+        more than one is ambiguous.
+        """
+        rows = self._candidates(database, schema, f"{prefix}YYYYMMDD", where)
+        if rows:
+            return rows
+        newest: dict[tuple[str, ...], int] = {}
+        for row in self._families.get(prefix, []):
+            if self._fits(row, (database, schema, self._parts[row][3]), where):
+                owner = self._parts[row][:3]
+                if owner not in newest or self._parts[row][3] > self._parts[newest[owner]][3]:
+                    newest[owner] = row
+        return list(newest.values())
+
+    @cached_property
+    def _families(self) -> dict[str, list[int]]:
+        """Rows of date-sharded tables by the prefix of their names."""
+        families: dict[str, list[int]] = defaultdict(list)
+        for row, parts in enumerate(self._parts):
+            if shard := _SHARD.match(parts[3]):
+                families[shard[1]].append(row)
+        return families
 
     def _fits(self, row: int, written: tuple[str | None, ...], where: Namespace) -> bool:
         service, *actual = self._parts[row]
@@ -180,7 +215,12 @@ def qualify(parts: tuple[str, ...], where: Namespace) -> tuple[str | None, str |
 
 
 def fold(part: str, dialect: str) -> str:
-    """A name's case as the engine stores it; a name that needs quotes keeps its own."""
+    """A name's case as the engine stores it; a name that needs quotes keeps its own.
+
+    Names come without their quotes, so `"Orders"` and `Orders` are one here. A quoted name in
+    mixed case still finds its table by its exact case; two tables of the catalog that differ in
+    case only are reported as ambiguous unless the name as written can mean just one of them.
+    """
     if not part.isidentifier():
         return part
     if dialect in _UPPER:

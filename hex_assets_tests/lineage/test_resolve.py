@@ -75,3 +75,27 @@ def test_the_schema_provider_gives_top_level_columns() -> None:
     schema = CatalogSchema(Catalog(catalog_of("DB.S.T")), Namespace("snowflake", "DB", "S"))
     assert schema.columns_of(("t",)) == ("id", "addr")
     assert schema.columns_of(("u",)) is None
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected"),
+    [
+        (["p.d.events_20260101", "p.d.events_20260102"], "svc.p.d.events_20260102"),
+        (["p.d.events_*", "p.d.events_20260102"], "svc.p.d.events_*"),
+        (["p.d.events_YYYYMMDD", "p.d.events_20260102"], "svc.p.d.events_YYYYMMDD"),
+        (["p.d.events_intraday_20260101", "p.e.events_20260101"], "not_in_catalog"),
+        (["p.d.events_v2", "p.d.events_"], "not_in_catalog"),
+    ],
+)
+def test_date_sharded_tables_are_the_catalogs_one_or_newest(
+    stored: list[str], expected: str
+) -> None:
+    catalog = Catalog(catalog_of(*stored))
+    found = catalog.resolve(("d", "events_*"), Namespace("bigquery", "p"))
+    assert (found.fqn or found.problem) == expected
+
+
+def test_shards_in_two_projects_are_ambiguous() -> None:
+    catalog = Catalog(catalog_of("p.d.events_20260101", "q.d.events_20260101"))
+    assert catalog.resolve(("d", "events_*"), Namespace("bigquery")).problem == "ambiguous"
+    assert catalog.resolve(("d", "events_*"), Namespace("snowflake", "p")).fqn is None
