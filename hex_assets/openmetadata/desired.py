@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from hex_assets.openmetadata.capabilities import Capabilities
 from hex_assets.openmetadata.entities import Asset, Desired, Skip, Tag
@@ -66,8 +67,8 @@ def desired(
         else:
             chosen[row["project_id"]] = row
     cell_rows = cells.to_pylist() if cells is not None else []
-    texts = {row["statement_id"]: row for row in statements.to_pylist()} if statements else {}
     edge_rows = [row for row in edges.to_pylist() if row["project_id"] in chosen]
+    texts = _texts(statements, {s for row in edge_rows for s in row["statement_ids"]})
     types = ColumnTypes(catalog, {row["table_fqn"] for row in edge_rows if row["table_fqn"]})
     builder = Models(settings, capabilities, edge_rows, texts, types)
     charts: defaultdict[str, list[Asset]] = defaultdict(list)
@@ -124,6 +125,16 @@ def desired(
         cell_projects=frozenset(complete & set(chosen)) if cells is not None else frozenset(),
         skipped=(*skipped, *lost),
     )
+
+
+def _texts(statements: pa.Table | None, wanted: set[str]) -> dict[str, Row]:
+    """The statements that edges name, the newest row of each; a ledger of 30 days is large."""
+    if statements is None:
+        return {}
+    ids = pa.array(sorted(wanted), pa.string())
+    rows = statements.select(["statement_id", "dialect", "text", "sample_query_id", "columns"])
+    rows = rows.filter(pc.is_in(rows["statement_id"], value_set=ids))
+    return {row["statement_id"]: row for batch in rows.to_batches() for row in batch.to_pylist()}
 
 
 def _left_out_cell(asset: Asset, pattern: str) -> Skip:

@@ -7,7 +7,7 @@ from typing import Any
 import requests
 
 from hex_assets.demo.openmetadata_server import PERSON_TOKEN, OpenMetadataServer
-from hex_assets_tests.openmetadata.conftest import P, run_publish
+from hex_assets_tests.openmetadata.conftest import ORDERS, P, edge, run_publish, world
 
 
 def dashboard(server: OpenMetadataServer, number: int) -> dict[str, Any]:
@@ -58,3 +58,22 @@ def writes_of(server: OpenMetadataServer, rows: Any, **options: Any) -> list[tup
     before = len(server.requests)
     run_publish(server.url, rows, **options).raise_failures()
     return server.requests[before:]
+
+
+def killed_world(later: bool) -> Any:
+    """The workspace, or a later state with a change of each sort: new, other, gone."""
+    rows = world()
+    if later:
+        rows.projects[0] |= {"status": "Draft", "owner_email": "bob@example.org"}
+        rows.projects[1] |= {"title": "Renamed", "description": "Other words"}
+        rows.projects[2]["app_view_count"] = 12
+        rows.projects.pop(4)
+        rows.cells[0] |= {"source": "select 1 as one", "cell_id": "c9"}
+        rows.cells[1]["url"] += "&changed=1"
+        rows.edges = [*rows.edges[1:4], edge(1, ORDERS)]
+    return rows
+
+
+def publish_killed_world(url: str, later: bool) -> None:
+    """In a process of its own, which the test kills."""
+    run_publish(url, killed_world(later), maxDeletedShare=1).raise_failures()

@@ -13,14 +13,18 @@ from pathlib import Path
 
 MODELS = {
     "/services/dashboardServices": (
-        "services.createDashboardService", "CreateDashboardServiceRequest",
+        "api.services.createDashboardService", "CreateDashboardServiceRequest",
     ),
-    "/dashboards": ("data.createDashboard", "CreateDashboardRequest"),
-    "/charts": ("data.createChart", "CreateChartRequest"),
-    "/dashboard/datamodels": ("data.createDashboardDataModel", "CreateDashboardDataModelRequest"),
-    "/classifications": ("classification.createClassification", "CreateClassificationRequest"),
-    "/tags": ("classification.createTag", "CreateTagRequest"),
-    "/lineage": ("lineage.addLineage", "AddLineageRequest"),
+    "/dashboards": ("api.data.createDashboard", "CreateDashboardRequest"),
+    "/charts": ("api.data.createChart", "CreateChartRequest"),
+    "/dashboard/datamodels": (
+        "api.data.createDashboardDataModel", "CreateDashboardDataModelRequest",
+    ),
+    "/classifications": ("api.classification.createClassification", "CreateClassificationRequest"),
+    "/tags": ("api.classification.createTag", "CreateTagRequest"),
+    "/usage": ("type.dailyCount", "DailyCountOfSomeMeasurement"),
+    "/restore": ("api.data.restoreEntity", "RestoreEntity"),
+    "/lineage": ("api.lineage.addLineage", "AddLineageRequest"),
 }  # fmt: skip
 
 
@@ -34,7 +38,7 @@ def main() -> None:
     counts: dict[str, int] = {}
     for path, body in bodies:
         module_name, model_name = MODELS[path]
-        module = importlib.import_module(f"metadata.generated.schema.api.{module_name}")
+        module = importlib.import_module(f"metadata.generated.schema.{module_name}")
         getattr(module, model_name).model_validate(body)
         counts[path] = counts.get(path, 0) + 1
     print(json.dumps(counts))
