@@ -133,6 +133,12 @@ def other(name: str, python: str) -> Iterator[Callable[[dict[str, Any]], Answer]
     )
     assert process.stdin is not None and process.stdout is not None
     send, receive = process.stdin, process.stdout
+    greeting = json.loads(receive.readline() or '{"absent": "its process ended at once"}')
+    if "ready" not in greeting:
+        send.close()
+        process.wait()
+        print(f"== {name}: skipped, {greeting['absent']}")
+        return
 
     def run(case: dict[str, Any]) -> Answer:
         send.write(json.dumps({"sql": case["sql"], "dialect": case["dialect"]}) + "\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from hex_assets.lineage.functions import files_of, table_of
 from hex_assets.lineage.names import named
 from hex_assets.lineage.queries import QueryReader
 from hex_assets.lineage.reader import Cte, Env
@@ -65,6 +66,13 @@ class ChangeReader(QueryReader):
         if isinstance(target, exp.Directory):
             self.reading.files.setdefault(target.this.name)
             ref = None
+        elif node.args.get("is_function") and isinstance(target, exp.Expr):
+            ref = None
+            for file in files_of(target, self.dialect):
+                self.reading.files.setdefault(file)
+            parts = table_of(target, self.dialect)
+            if parts:
+                ref = self.reading.target(parts)
         else:
             ref = self.reading.written(target)
         query = node.args.get("expression")
@@ -209,7 +217,10 @@ class ChangeReader(QueryReader):
         scope = Scope(self.dialect)
         tables = node.args.get("tables")
         start = node.this
-        if tables:  # DELETE t FROM t JOIN s: the written ones are named first
+        if tables and not isinstance(start, exp.Expr):  # T-SQL's DELETE t
+            for table in tables:
+                self.target_scope(table, env, scope)
+        elif tables:  # DELETE t FROM t JOIN s: the written ones are named first
             names = {table.alias_or_name.casefold() for table in tables}
             candidates = [start, *(join.this for join in start.args.get("joins") or ())]
             for item in candidates:
@@ -264,6 +275,10 @@ class ChangeReader(QueryReader):
             values = action.args.get("expression")
             columns = action.this
             names = [c.name for c in columns.expressions] if isinstance(columns, exp.Tuple) else []
+            only = columns.expressions[0] if isinstance(columns, exp.Tuple) else None
+            if isinstance(only, exp.Anonymous) and only.name.upper() == "VALUES":
+                values = exp.Tuple(expressions=only.expressions)  # INSERT VALUES (a, b)
+                names = []
             if isinstance(values, exp.Tuple):
                 inner = Scope(self.dialect, parent=scope)
                 inner.add(Source("", source))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from hex_assets.lineage.dialects import UNNESTED_PATHS
-from hex_assets.lineage.functions import files_of, table_of
+from hex_assets.lineage.functions import GENERATED, call_name, files_of, table_of
 from hex_assets.lineage.names import named, parts_of_text
 from hex_assets.lineage.pivots import PivotReader
 from hex_assets.lineage.reader import Cte, Env
@@ -269,6 +269,8 @@ class FromReader(PivotReader):
         fields = 0 if names else MAYBE
         if isinstance(inner, exp.Explode) and self.dialect == "snowflake":
             names, fields = names or _FLATTEN, 0
+        elif self.dialect == "clickhouse" and inner is not None and call_name(inner) in GENERATED:
+            names, fields = names or [GENERATED[call_name(inner)]], 0
         elif isinstance(inner, (exp.ExplodingGenerateSeries, exp.GenerateSeries, exp.Explode)):
             names, fields = names or [node.alias or "generate_series"], 0
         scope.add(Source(node.alias.casefold(), Produced(origins, names, fields)))

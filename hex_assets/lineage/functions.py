@@ -31,6 +31,8 @@ _FILE_FUNCTIONS = {
     "databricks": dict.fromkeys(["read_files", "cloud_files"], 0),
     "tsql": {"openrowset": 0},
 }
+GENERATED = {"numbers": "number", "numbers_mt": "number", "zeros": "zero", "zeros_mt": "zero"}
+"""ClickHouse's generators of rows, with their only column."""
 _DIALECTS_ALIKE = {"spark": "databricks", "hive": "databricks"}
 
 

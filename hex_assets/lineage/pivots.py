@@ -100,6 +100,7 @@ class PivotReader(ExpressionReader):
             result.add(measure.alias_or_name, self.origins(measure, scope, env))
         for item in node.args.get("define") or ():
             self.reading.use(self.origins(item.this, scope, env), "filter")
-        if node.args.get("rows") is not None and before:
+        rows = node.args.get("rows")
+        if rows is not None and "ALL" in rows.name.upper() and before:
             result.pass_on(Rest(before[-1].relation))
         scope.sources[:] = [*before[:-1], Source(node.alias.casefold(), result)]

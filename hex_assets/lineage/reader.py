@@ -173,6 +173,13 @@ class ExpressionReader:
             elif isinstance(item, exp.Lambda):
                 found.append(self.lambda_body(item, scope, env, aliases))
                 continue
+            elif isinstance(item, exp.Comprehension):
+                inner = Scope(self.dialect, parent=scope)
+                inner.scalars[item.expression.name.casefold()] = NOTHING
+                found.append(self.origins(item.this, inner, env))
+                found.append(self.origins(item.args.get("condition"), inner, env))
+                stack.append(item.args["iterator"])
+                continue
             children = [child for child in _children(item) if not isinstance(child, exp.Identifier)]
             stack.extend(reversed(children))
         return merged(found) if len(found) != 1 else found[0]

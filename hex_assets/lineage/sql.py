@@ -108,11 +108,13 @@ def _has_jinja(found: list[Token]) -> bool:
 
 
 def _read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = False) -> None:
-    if read_pattern(sql, chunk, text, _read_text):
+    # Athena's tokenizer puts a token of its own before what it takes for Hive's statements.
+    head = chunk[1:] if chunk[0].token_type == TokenType.HIVE_TOKEN_STREAM else chunk
+    if not head or read_pattern(sql, head, text, _read_text):
         return
-    if chunk[0].text.upper().split(" ")[0] in NO_LINEAGE and without_block(chunk) is chunk:
+    if head[0].text.upper().split(" ")[0] in NO_LINEAGE and without_block(head) is head:
         return
-    if special(sql, chunk, text, _read_statement, _read_text):
+    if special(sql, head, text, _read_statement, _read_text):
         return
     chunk = tokens.shortened(chunk)
     if text.dialect == "tsql":
@@ -124,6 +126,8 @@ def _read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = Fal
         text.miss(
             "too_large", f"a statement of {len(chunk):,} tokens was read by its keywords only"
         )
+    elif tokens.too_deep(chunk):
+        text.miss("too_large", "the statement nests so deeply that it was read by its keywords")
     elif time.monotonic() > text.deadline:
         text.miss("too_slow", f"the text took over {TIME_LIMIT_SECONDS:g} s")
     elif not cut and _parse(sql, chunk, text):
@@ -140,12 +144,14 @@ def _read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = Fal
 
 def _parse(sql: str, chunk: list[Token], text: Text) -> bool:
     """Parses in the asked dialect, piece by piece, or in the next sensible one."""
+    start = time.monotonic()
     if _parse_as(sql, chunk, text, text.dialect):
         return True
+    cost = time.monotonic() - start
     if not _unbalanced(chunk) and _parse_pieces(sql, chunk, text):
         return True
     for other in dialects.fallbacks(text.dialect):
-        if time.monotonic() > text.deadline:
+        if time.monotonic() + cost > text.deadline:
             return False
         statement = sql[chunk[0].start : chunk[-1].end + 1]
         try:

@@ -1,0 +1,254 @@
+"""Statements that are read by their words: LOAD DATA, EXECUTE IMMEDIATE, CLONE, EXCHANGE, ..."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot import tokenize
+from sqlglot.errors import SqlglotError
+from sqlglot.tokenizer_core import Token, TokenType
+
+from hex_assets.lineage.fallback import name_at
+from hex_assets.lineage.result import Text
+
+ReadText = Callable[[str, Text], None]
+
+STRINGS = frozenset(
+    {
+        TokenType.STRING,
+        TokenType.NATIONAL_STRING,
+        TokenType.RAW_STRING,
+        TokenType.HEREDOC_STRING,
+    }
+)
+_SQL_LANGUAGES = frozenset({"SQL", "PLPGSQL"})
+_QUERY_STARTS = frozenset({"SELECT", "WITH"})
+# A name after TABLE that stands where a query or an argument may stand.
+_BEFORE_TABLE_QUERY = frozenset({"UNION", "ALL", "EXCEPT", "INTERSECT", "DISTINCT"})
+_TABLE_QUERIES = frozenset({"postgres", "mysql", "duckdb", "redshift", "spark", "databricks"})
+_TABLE_ARGUMENTS = frozenset({"bigquery", "databricks", "snowflake", "redshift", "postgres"})
+
+
+def read_pattern(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
+    """Reads a statement that no grammar has but whose words are plain; False for all others."""
+    words = [token.text.upper() for token in chunk[:12]]
+    first, second = words[0], words[1] if len(words) > 1 else ""
+    if first == "LOAD" and second == "DATA":
+        return _load_data(chunk, text)
+    if first == "ALTER" and second == "TABLE":
+        return _moved_rows(chunk, text)
+    if first in ("EXECUTE", "EXEC"):
+        return _executed(sql, chunk, text, read_text)
+    if first == "CREATE":
+        if "MODEL" in words[1:5]:
+            return _trained(sql, chunk, text, read_text)
+        if "PROCEDURE" in words[1:5] and any(t.token_type in STRINGS for t in chunk):
+            return _body(chunk, text, read_text)
+        return _cloned(chunk, text)
+    if first == "INSERT" and second == "OVERWRITE" and "DIRECTORY" in words[2:4]:
+        return _directory(sql, chunk, text, read_text)
+    rewritten = _table_queries(sql, chunk, text.dialect)
+    if rewritten is None:
+        return False
+    read_text(rewritten, text)
+    return True
+
+
+def _word(chunk: list[Token], position: int) -> str:
+    return chunk[position].text.upper() if position < len(chunk) else ""
+
+
+def _name_after(chunk: list[Token], start: int, *skipped: str) -> tuple[tuple[str, ...], int]:
+    while _word(chunk, start) in skipped:
+        start += 1
+    return name_at(chunk, start)
+
+
+def _load_data(chunk: list[Token], text: Text) -> bool:
+    """BigQuery's LOAD DATA INTO t FROM FILES (...), MySQL's and Hive's LOAD DATA ... INTO TABLE."""
+    for position, token in enumerate(chunk):
+        word = token.text.upper()
+        if word in ("INTO", "OVERWRITE") and token.token_type not in STRINGS:
+            skipped = ("INTO", "OVERWRITE", "TEMP", "TEMPORARY", "TABLE")
+            parts, _ = _name_after(chunk, position, *skipped)
+            if parts:
+                text.add_target(parts)
+                break
+    else:
+        return False
+    for position, token in enumerate(chunk):
+        if _word(chunk, position) in ("INFILE", "INPATH") and token.token_type not in STRINGS:
+            text.add_file(chunk[position + 1].text)
+        if _word(chunk, position) == "URIS":
+            end = position
+            while end < len(chunk) and chunk[end].token_type != TokenType.R_BRACKET:
+                if chunk[end].token_type in STRINGS:
+                    text.add_file(chunk[end].text)
+                end += 1
+    text.understood()
+    return True
+
+
+def _moved_rows(chunk: list[Token], text: Text) -> bool:
+    """ALTER TABLE that takes rows of another table: EXCHANGE, ATTACH, REPLACE, MOVE, APPEND."""
+    target, start = _name_after(chunk, 2, "IF", "EXISTS")
+    for position in range(start, len(chunk)):
+        word, following = _word(chunk, position), _word(chunk, position + 1)
+        if word == "EXCHANGE" and following == "PARTITION":
+            return _other_table(chunk, position, ("WITH", "TABLE"), target, text)
+        if word == "APPEND" and following == "FROM":
+            return _other_table(chunk, position, ("FROM",), target, text)
+        if word in ("ATTACH", "REPLACE") and following == "PARTITION":
+            return _other_table(chunk, position, ("FROM",), target, text)
+        if word == "MOVE" and following == "PARTITION":
+            return _other_table(chunk, position, ("TO", "TABLE"), target, text, moves=True)
+        if word == "SWITCH" and text.dialect == "tsql":
+            return _other_table(chunk, position, ("TO",), target, text, moves=True)
+    return False
+
+
+def _other_table(
+    chunk: list[Token],
+    start: int,
+    phrase: tuple[str, ...],
+    target: tuple[str, ...],
+    text: Text,
+    *,
+    moves: bool = False,
+) -> bool:
+    for position in range(start, len(chunk)):
+        found = tuple(_word(chunk, position + n) for n in range(len(phrase)))
+        if found == phrase:
+            other, _ = name_at(chunk, position + len(phrase))
+            if not other or not target:
+                return False
+            text.add_source(target if moves else other)
+            text.add_target(other if moves else target)
+            text.understood()
+            return True
+    return False
+
+
+def _executed(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
+    """SQL in a string that is run at once; what is in a variable is not known."""
+    if len(chunk) == 2:  # the tokenizer keeps what follows the word as one string
+        try:
+            rest = tokenize(sql[chunk[0].end + 1 : chunk[-1].end + 1], text.dialect or None)
+        except SqlglotError:
+            return False
+        chunk = [chunk[0], *rest]
+    words = [token.text.upper() for token in chunk[:12]]
+    immediate = words[0] == "EXECUTE" and words[1:2] == ["IMMEDIATE"]
+    batch = text.dialect == "tsql" and words[1:2] == ["("]
+    if "SP_EXECUTESQL" in words[1:6]:
+        batch = True
+    if not immediate and not batch:
+        return False
+    body = [token for token in chunk[1:6] if token.token_type in STRINGS]
+    joined = any(token.text in ("||", "+", "@") for token in chunk[1:8])
+    if body and not joined:
+        read_text(body[0].text, text)
+    else:
+        text.miss("dynamic", "the statement is made of strings when it runs")
+    return True
+
+
+def _body(chunk: list[Token], text: Text, read_text: ReadText) -> bool:
+    """The SQL in the quoted body of a procedure or a block."""
+    language = "SQL"
+    for position, token in enumerate(chunk[:-1]):
+        if token.text.upper() == "LANGUAGE" and token.token_type not in STRINGS:
+            language = chunk[position + 1].text.upper()
+    bodies = [token for token in chunk if token.token_type in STRINGS]
+    if not bodies:
+        return False
+    if language in _SQL_LANGUAGES:
+        read_text(max((token.text for token in bodies), key=len), text)
+    else:
+        text.miss("dynamic", f"what a procedure in {language} reads and writes is not known")
+    return True
+
+
+def _trained(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
+    """CREATE MODEL ... AS SELECT reads its training data; the model itself is no table."""
+    for position, token in enumerate(chunk[:-1]):
+        if token.text.upper() == "AS" and _word(chunk, position + 1) in {*_QUERY_STARTS, "("}:
+            read_text(sql[chunk[position + 1].start : chunk[-1].end + 1], text)
+            return True
+    return False
+
+
+def _cloned(chunk: list[Token], text: Text) -> bool:
+    """CREATE [SNAPSHOT] TABLE a [DEEP | SHALLOW] CLONE b and what may follow it."""
+    for position, token in enumerate(chunk[:-1]):
+        word = token.text.upper()
+        if word in ("AS", "SELECT") or token.token_type == TokenType.L_PAREN:
+            return False
+        if word == "CLONE":
+            names = [n for n, t in enumerate(chunk[:position]) if t.text.upper() == "TABLE"]
+            if not names:
+                return False
+            target, _ = _name_after(chunk, names[0] + 1, "IF", "NOT", "EXISTS")
+            source, _ = name_at(chunk, position + 1)
+            if not target or not source:
+                return False
+            text.add_source(source)
+            text.add_created(target)
+            return True
+    return False
+
+
+def _directory(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
+    for position, token in enumerate(chunk):
+        if token.token_type in STRINGS and position < 6:
+            text.add_file(token.text)
+        if token.text.upper() in _QUERY_STARTS and token.token_type not in STRINGS:
+            if position + 1 < len(chunk) and chunk[position + 1].text == "(":
+                continue
+            read_text(sql[token.start : chunk[-1].end + 1], text)
+            return True
+    return False
+
+
+def _table_queries(sql: str, chunk: list[Token], dialect: str) -> str | None:
+    """`TABLE t` as a query, or as an argument of a function, in words that every grammar has."""
+    if dialect not in _TABLE_QUERIES and dialect not in _TABLE_ARGUMENTS:
+        return None
+    openers: list[str] = []
+    pieces: list[str] = []
+    done = chunk[0].start
+    for position, token in enumerate(chunk):
+        if token.token_type == TokenType.L_PAREN:
+            openers.append(chunk[position - 1].text.upper() if position else "")
+            continue
+        if token.token_type == TokenType.R_PAREN:
+            del openers[-1:]
+            continue
+        if token.text.upper() != "TABLE" or token.token_type in STRINGS:
+            continue
+        before = chunk[position - 1].text.upper() if position else ""
+        call = openers[-1] if openers and before in ("(", ",") else ""
+        is_call = bool(call) and call.replace("_", "").isalnum() and call not in _NO_CALLS
+        alone = before == "" or before in _BEFORE_TABLE_QUERY or (before == "(" and not is_call)
+        parts, after = name_at(chunk, position + 1)
+        if not parts or (after < len(chunk) and chunk[after].token_type == TokenType.L_PAREN):
+            continue
+        if alone and dialect in _TABLE_QUERIES:
+            pieces += [sql[done : token.start], "SELECT * FROM "]
+            done = chunk[position + 1].start
+        elif is_call and dialect in _TABLE_ARGUMENTS and call not in _OWN_GRAMMAR:
+            end = chunk[after - 1].end + 1
+            pieces += [sql[done : token.start], "(SELECT * FROM "]
+            pieces += [sql[chunk[position + 1].start : end], ")"]
+            done = end
+    if not pieces:
+        return None
+    return "".join([*pieces, sql[done : chunk[-1].end + 1]])
+
+
+_NO_CALLS = frozenset({"AS", "IN", "FROM", "JOIN", "EXISTS", "ANY", "SOME", "ALL", "MATERIALIZED"})
+# The parser has a grammar of its own for these.
+_OWN_GRAMMAR = frozenset(
+    {"PREDICT", "FORECAST", "GENERATE_EMBEDDING", "GENERATE_TEXT_EMBEDDING", "TRANSLATE"}
+    | {"VECTOR_SEARCH"}
+)
