@@ -10,6 +10,7 @@ from hex_assets.lineage.model import ColumnUse, SchemaProvider, StatementLineage
 from hex_assets.lineage.names import named
 from hex_assets.lineage.reader import USAGES, Reading
 from hex_assets.lineage.relations import TableRef
+from hex_assets.lineage.targets import names_columns
 from hex_assets.lineage.tokens import JINJA_NAME
 
 Parts = tuple[str, ...]
@@ -31,6 +32,7 @@ class Text:
         self._targets: dict[Parts, Parts] = {}
         self._files: dict[str, None] = {}
         self._readings: list[Reading] = []
+        self._writings: list[Reading] = []
         self._inside: set[Parts] = set()
         self._temporary: set[Parts] = set()
         self._read_inside: set[Parts] = set()
@@ -57,6 +59,8 @@ class Text:
                     usages.discard("output")
                     usages.add("filter")
         self._readings.append(reading)
+        if names_columns(tree, reading):
+            self._writings.append(reading)
         for parts in (ref.parts for ref in reading.sources.values()):
             self.add_source(parts)
         for ref in reading.targets.values():
@@ -201,6 +205,7 @@ class Text:
             reason=reason,
             error=error,
             unresolved_columns=tuple(unresolved),
+            target_columns=self._target_columns(names),
             dialect=self.other_dialect,
         )
 
@@ -219,6 +224,29 @@ class Text:
                     if full is not None:
                         entry[1].setdefault(full.casefold(), full)
         return tuple((name, tuple(sorted(columns.values()))) for name, columns in found.values())
+
+    def _target_columns(
+        self, names: dict[Parts, str]
+    ) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+        found: dict[tuple[str, str], tuple[str, str, dict[str, str]]] = {}
+        for reading in self._writings:
+            read = {id(ref) for ref in reading.sources.values()}
+            for parts in (ref.parts for ref in reading.targets.values()):
+                written = self._targets.get(self.key(parts)) or self._targets.get(
+                    self.key(self._qualified(parts))
+                )
+                if written is None:
+                    continue
+                target = ".".join(written)
+                for output, origins in reading.outputs:
+                    if output == "*":
+                        continue
+                    entry = found.setdefault((target, output.casefold()), (target, output, {}))
+                    for ref, column in origins:
+                        full = self._column(ref, column, names) if id(ref) in read else None
+                        if full is not None:
+                            entry[2].setdefault(full.casefold(), full)
+        return tuple((t, name, tuple(sorted(c.values()))) for t, name, c in found.values())
 
     def _uses(self, names: dict[Parts, str]) -> tuple[ColumnUse, ...]:
         found: dict[tuple[str, str], tuple[str, str, set[str]]] = {}

@@ -1,0 +1,65 @@
+"""What a statement writes, by columns, and the ledger's rows."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.fuzz import fuzz_comments, fuzz_statements
+from hex_assets.lineage import derive_edges, derive_statements, edges_of
+from hex_assets.lineage.sql import extract
+from hex_assets_tests.lineage.test_edges import log_of, row
+from hex_assets_tests.lineage.test_resolve import catalog_of
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        (
+            "INSERT INTO o (x, y) SELECT t.a, max(u.b) FROM t JOIN u ON t.i = u.i GROUP BY t.a",
+            {"x": ["shop.t.a"], "y": ["shop.u.b"]},
+        ),
+        ("CREATE TABLE o AS SELECT a AS x, 1 AS y FROM t", {"x": ["shop.t.a"], "y": []}),
+        ("UPDATE o SET x = t.a FROM t WHERE t.i = o.i", {"x": ["shop.t.a"]}),
+        (
+            "MERGE INTO o USING t ON o.i = t.i WHEN MATCHED THEN UPDATE SET x = t.a "
+            "WHEN NOT MATCHED THEN INSERT (x, y) VALUES (t.a, t.b)",
+            {"x": ["shop.t.a"], "y": ["shop.t.b"]},
+        ),
+        ("INSERT INTO o SELECT a FROM t", {}),
+        ("INSERT INTO o (x, y) SELECT * FROM t", {}),
+        ("DELETE FROM o USING t WHERE t.i = o.i", {}),
+        ("SELECT a FROM t", {}),
+    ],
+)
+def test_written_columns_have_rows_with_what_they_come_from(
+    sql: str, expected: dict[str, list[str]]
+) -> None:
+    log = log_of(row(1, sql, dialect="postgres"))
+    statements = derive_statements(log)
+    edges = edges_of(log, statements)
+    written = {
+        edge["column"]: (edge["table"], edge["source_columns"])
+        for edge in edges.to_pylist()
+        if edge["direction"] == "write" and edge["column"] is not None
+    }
+    assert written == {name: ("shop.o", sources) for name, sources in expected.items()}
+    assert derive_edges(log).sort_by("column").equals(edges.sort_by("column"))
+
+
+def test_an_insert_without_column_list_is_matched_by_the_catalogs_columns() -> None:
+    log = log_of(row(1, "INSERT INTO o SELECT b, a FROM t", dialect="trino", default_catalog="d"))
+    catalog = catalog_of("d.shop.o", "d.shop.t")
+    edges = edges_of(log, derive_statements(log, catalog)).to_pylist()
+    written = {e["column"]: e["source_columns"] for e in edges if e["direction"] == "write"}
+    assert written == {None: [], "id": ["d.shop.t.b"], "addr": ["d.shop.t.a"]}
+
+
+def test_a_text_that_drops_its_table_again_writes_no_columns() -> None:
+    text = "CREATE TABLE o AS SELECT a AS x FROM t; DROP TABLE o"
+    assert extract(text, "postgres").target_columns == ()
+
+
+def test_no_fuzzed_comment_or_statement_is_misread() -> None:
+    assert fuzz_comments(3_000, seed=3)[1] == []
+    assert not fuzz_comments(3_000, seed=4)[0]
+    assert fuzz_statements(300, seed=3, limit_seconds=10.0)[1] == []
