@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 APT_LIST := hex_assets_tests/servers/apt-packages.txt
 
 .DEFAULT_GOAL := help
@@ -12,13 +13,16 @@ APT_LIST := hex_assets_tests/servers/apt-packages.txt
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 16
 
-# One environment for everything; made anew when the lock changes.
+# One environment for everything; made anew when the lock changes. uv downloads in parallel, and
+# where it cannot reach the index (it does not read pip.conf) pip does the same slowly.
 $(VENV)/.ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 10) <= v[:2] < (3, 15) else f"hex_assets needs Python 3.10 to 3.14, and $(PYTHON) is {v[0]}.{v[1]}: make PYTHON=python3.11 ...")'
 	@echo "Making the environment in $(VENV) (once; one to three minutes) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(PIP) uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -r requirements.lock \
+		|| $(PIP) -r requirements.lock
+	@$(PIP) --no-deps --editable .
 	@touch $@
 
 demo: $(VENV)/.ready  ## the main job on local stand-ins: Hex, ClickHouse, OpenMetadata
@@ -50,7 +54,6 @@ format: $(VENV)/.ready  ## write the formatting
 	@$(BIN)/ruff format .
 
 lock: $(VENV)/.ready  ## resolve the dependencies anew
-	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.10 \
 		--upgrade --no-emit-index-url --no-header --no-annotate --quiet -o requirements.lock
 

@@ -80,13 +80,16 @@ class Store:
 
     def ref(self, entity: Entity) -> Entity:
         """An entity reference."""
-        return {
+        reference = {
             "id": entity["id"],
             "type": entity["_type"],
             "name": entity["name"],
             "fullyQualifiedName": entity["fullyQualifiedName"],
             "deleted": entity["deleted"],
         }
+        if entity.get("displayName"):
+            reference["displayName"] = entity["displayName"]
+        return reference
 
     def view(self, entity: Entity, fields: str | None) -> Entity:
         """As the API shows it: relations only if asked for."""
