@@ -219,6 +219,10 @@ def main() -> None:
         print(f"  of which edges {edges}")
         unchanged = timed("unchanged", url, frames)
         assert unchanged.written_count == 0, unchanged.counts
+        changed = frames["projects"].to_pylist()
+        changed[0]["title"] = "Renamed"
+        one = timed("one title changed", url, {**frames, "projects": PROJECTS.from_rows(changed)})
+        assert one.written_count == 1, one.counts
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory of the publisher {peak:.0f} MB")
 

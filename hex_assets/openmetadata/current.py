@@ -23,7 +23,8 @@ _FIELDS = {
     "dashboardDataModel": "owners,tags,sourceHash",
 }
 _MACHINE = (
-    "sourceUrl", "project", "chartType", "dataModelType", "sql", "columns", "lifeCycle",
+    "sourceUrl", "project", "dashboardType", "chartType", "dataModelType", "sql", "columns",
+    "lifeCycle",
 )  # fmt: skip
 
 

@@ -62,9 +62,14 @@ def merge(asset: Asset, found: Found | None, owner: Ref | None, *, override: boo
             patch += steps
             changed += ["tags"] if steps else []
             marker = replace(marker, tags=mark)
+    lists, machine = _machine(asset, found)
+    put = _update_body(asset, found, lists, found.marker) if machine else None
     if found.marker is None or marker != found.marker:
-        patch.append({"op": "add", "path": "/sourceHash", "value": str(marker)})
-    put, machine = _machine(asset, found)
+        if patch:
+            # After the PUT: a run killed in between must not claim what it did not write.
+            patch.append({"op": "add", "path": "/sourceHash", "value": str(marker)})
+        else:  # PUT is sure to store it, also where a PATCH of this field alone is no change
+            put = _update_body(asset, found, lists, marker)
     if not patch and put is None:
         return Operation("unchanged", asset.kind, asset.fqn, asset.project_id)
     return Operation(
@@ -165,7 +170,8 @@ def _classification(tag: str) -> str:
     return tag.split(".", 1)[0]
 
 
-def _machine(asset: Asset, found: Found) -> tuple[dict[str, Any] | None, list[str]]:
+def _machine(asset: Asset, found: Found) -> tuple[dict[str, list[str]], list[str]]:
+    """A dashboard's lists as they should be, and the fields of the machine that differ."""
     changed = [
         key for key, value in asset.machine.items() if not _same(key, value, found.machine.get(key))
     ]
@@ -181,8 +187,13 @@ def _machine(asset: Asset, found: Found) -> tuple[dict[str, Any] | None, list[st
             if names != stored:
                 changed.append(key)
             lists[key] = sorted(names)
-    if not changed:
-        return None, []
+    return lists, changed
+
+
+def _update_body(
+    asset: Asset, found: Found, lists: Mapping[str, list[str]], marker: Marker | None
+) -> dict[str, Any]:
+    """The PUT of a stored entity: what people may edit is sent back as it is stored."""
     body: dict[str, Any] = {
         "name": asset.name,
         "service": asset.service,
@@ -200,9 +211,9 @@ def _machine(asset: Asset, found: Found) -> tuple[dict[str, Any] | None, list[st
         body["description"] = found.description
     if found.owners:
         body["owners"] = [ref.body() for ref in found.owners]
-    if found.marker is not None:
-        body["sourceHash"] = str(found.marker)
-    return body, changed
+    if marker is not None:
+        body["sourceHash"] = str(marker)
+    return body
 
 
 def _same(key: str, wanted: Any, stored: Any) -> bool:

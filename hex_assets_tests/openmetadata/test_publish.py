@@ -152,6 +152,17 @@ def test_what_people_set_survives_three_runs_with_changes_in_hex(version):
         assert edges(server)[USERS, f"hex.{P[0]}"]["source"] == "DashboardLineage"
 
 
+def test_a_server_whose_patch_ignores_the_marker_converges_all_the_same(server):
+    rows = world()
+    writes_of(server, rows)
+    server.store.patch_drops = frozenset({"sourceHash"})
+    rows.projects[0]["description"] = "New words"
+    assert [method for method, _, _ in writes_of(server, rows)] == ["PATCH"]
+    assert [method for method, _, _ in writes_of(server, rows)] == ["PUT"]
+    assert writes_of(server, rows) == []
+    assert dashboard(server, 0)["description"].startswith("New words")
+
+
 def test_half_a_listing_deletes_nothing(server):
     rows = world()
     writes_of(server, rows)

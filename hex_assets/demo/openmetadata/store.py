@@ -47,6 +47,8 @@ class Store:
         self.names: dict[tuple[str, str], str] = {}
         self.edges: dict[tuple[str, str], Entity] = {}
         self.usage: dict[str, dict[str, int]] = {}
+        self.patch_drops: frozenset[str] = frozenset()
+        """Fields whose change by PATCH is ignored, for servers that do so."""
         self._ends: tuple[dict[str, set[tuple[str, str]]], ...] = ({}, {})
 
     def wipe(self, *types: str) -> None:
@@ -241,7 +243,8 @@ class Store:
         if not isinstance(operations, list):
             raise ApiError(400, "Unable to process JSON", plain=True)
         for step in operations:
-            _patch_step(draft, step)
+            if step["path"][1:] not in self.patch_drops:
+                _patch_step(draft, step)
         self._references({"owners": draft.get("owners"), "tags": draft.get("tags")})
         self.check_exclusive([tag["tagFQN"] for tag in draft.get("tags") or ()])
         before = copy.deepcopy(entity)
