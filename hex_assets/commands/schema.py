@@ -10,6 +10,7 @@ import click
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from hex_assets.commands.tables import renewed, settings_tables
 from hex_assets.settings import Settings
 from hex_assets.warehouses.registry import MODULES, settings_class
 
@@ -66,14 +67,23 @@ def schema_text() -> str:
 
 
 @click.command()
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
-def schema(output: Path | None) -> None:
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="File to write.",
+)
+@click.option("--markdown", is_flag=True, help="All keys as tables; FILE is a page to renew.")
+def schema(output: Path | None, markdown: bool) -> None:
     """Print the JSON schema of hex_assets.yaml, or write it to a file."""
+    text = settings_tables(settings_schema()) if markdown else schema_text()
     if output is None:
-        click.echo(schema_text(), nl=False)
+        click.echo(text, nl=False)
         return
     try:
-        output.write_text(schema_text(), encoding="utf-8")
+        if markdown and output.exists():
+            text = renewed(output.read_text(encoding="utf-8"), text)
+        output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise click.ClickException(f"{output} cannot be written: {error.strerror}") from None
     click.echo(f"wrote {output}", err=True)
