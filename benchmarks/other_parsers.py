@@ -19,7 +19,8 @@ Run = Callable[[str, str], Answer]
 
 def names_of(tables: Any) -> list[str]:
     """Dotted names without the placeholder that sqllineage puts for an unknown schema."""
-    return sorted({str(table).replace("<default>.", "") for table in tables})
+    given = tables() if callable(tables) else tables  # a method or a property, by version
+    return sorted({str(table).replace("<default>.", "") for table in given})
 
 
 def pairs_of(paths: Any) -> list[tuple[str, list[str]]]:
@@ -40,8 +41,8 @@ def sqllineage() -> Run:
     def run(sql: str, dialect: str) -> Answer:
         runner = LineageRunner(sql, dialect=dialects.get(dialect, dialect))
         return {
-            "sources": names_of(runner.source_tables()),
-            "targets": names_of(runner.target_tables()),
+            "sources": names_of(runner.source_tables),
+            "targets": names_of(runner.target_tables),
             "columns": pairs_of(runner.get_column_lineage()),
         }
 

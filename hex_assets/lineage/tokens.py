@@ -257,45 +257,31 @@ def without_double_parentheses(tokens: list[Token]) -> list[Token]:
     return [token for position, token in enumerate(tokens) if position not in doubled]
 
 
-MAX_ALIASED = 10
-"""Calls with `AS` within each other, as in STRUCT(STRUCT(a AS b) AS c): the parser reads each
-argument twice, so that twenty of them cost 20 s."""
+MAX_STRUCTS = 8
+"""STRUCT calls within each other: the parser reads each of their arguments twice, so that twenty
+of them cost 20 s."""
 MAX_NESTED = 150
-"""Queries or brackets within each other that a parser reads in well under a second."""
-_CASTS = frozenset({"CAST", "TRY_CAST", "SAFE_CAST", "AS", "IN", "FROM", "JOIN", ","})
+"""Queries, brackets or parentheses within each other that a parser reads in well under a second."""
+_TWICE_READ = frozenset({"STRUCT", "TUPLE", "ROW"})
 
 
 def too_deep(tokens: list[Token]) -> bool:
     """Whether a parser would take very long for a statement, judged by how it nests."""
-    calls: list[bool] = []
-    aliased: list[int] = []  # per open parenthesis: how deep aliased calls nest inside it
-    queries = brackets = 0
-    inside: list[bool] = []
+    opened: list[bool] = []
+    structs = brackets = 0
     for position, token in enumerate(tokens):
         kind = token.token_type
         if kind == TokenType.L_PAREN:
-            before = tokens[position - 1] if position else token
-            word = before.text.upper()
-            calls.append(before.text.replace("_", "").isalnum() and word not in _CASTS)
-            aliased.append(0)
-            following = tokens[position + 1].text.upper() if position + 1 < len(tokens) else ""
-            inside.append(following in ("SELECT", "WITH"))
-            queries += inside[-1]
-        elif kind == TokenType.R_PAREN and calls:
-            calls.pop()
-            depth = aliased.pop()
-            queries -= inside.pop()
-            if aliased:
-                aliased[-1] = max(aliased[-1], depth)
-        elif kind == TokenType.ALIAS and calls and calls[-1] and not inside[-1]:
-            aliased[-1] += 1 if aliased[-1] < MAX_ALIASED else 0
-            calls[-1] = False  # one level, however many arguments have aliases
-            if aliased[-1] >= MAX_ALIASED:
+            opened.append(position > 0 and tokens[position - 1].text.upper() in _TWICE_READ)
+            structs += opened[-1]
+            if structs > MAX_STRUCTS or len(opened) > MAX_NESTED:
                 return True
+        elif kind == TokenType.R_PAREN and opened:
+            structs -= opened.pop()
         elif kind in (TokenType.L_BRACE, TokenType.L_BRACKET):
             brackets += 1
+            if brackets > MAX_NESTED:
+                return True
         elif kind in (TokenType.R_BRACE, TokenType.R_BRACKET):
             brackets -= 1
-        if queries > MAX_NESTED or brackets > MAX_NESTED:
-            return True
     return False

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -46,8 +48,43 @@ def test_400_unions_give_400_tables() -> None:
 
 
 def test_60_nested_selects_carry_the_column_through() -> None:
+    start = time.perf_counter()
     found = extract(nested(60), "postgres")
+    assert time.perf_counter() - start < 2
     assert found.columns == (("a", ("db.base.a",)),)
+
+
+HOSTILE = {
+    "structs": "select " + "struct(" * 40 + "a as b" + ")" * 40 + " from t",
+    "arrays of structs": "select " + "array(struct(" * 30 + "1" + " as b))" * 30 + " from t",
+    "calls": "select " + "f(" * 600 + "a" + ")" * 600 + " from t",
+    "braces": "select " + "{'a': " * 600 + "1" + "}" * 600 + " from t",
+    "filters": "select " + "sum(" * 300 + "a" + ") filter (where b)" * 300 + " from t",
+    "queries": "select * from " + "(select * from " * 400 + "t" + ") x" * 400,
+    "parentheses that never close": "select * from t where " + "(" * 3_000,
+    "parentheses in FROM": "select * from " + "(" * 200 + "t" + ")" * 200,
+}
+
+
+@pytest.mark.parametrize("dialect", ["snowflake", "bigquery", "clickhouse", "tsql"])
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_text_that_would_not_end_is_given_up_and_says_so(name: str, dialect: str) -> None:
+    start = time.perf_counter()
+    found = extract(HOSTILE[name], dialect)
+    assert time.perf_counter() - start < 2
+    assert found.sources == ("t",)
+    assert not found.partial or found.reason in ("too_large", "too_slow", "cut", "syntax")
+
+
+def test_no_fuzzed_statement_raises_or_takes_long() -> None:
+    path = Path(__file__).parents[2] / "benchmarks" / "fuzz_statements.py"
+    spec = importlib.util.spec_from_file_location("fuzz_statements", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    reasons, bad = module.fuzz(1_500, 7, module.seeds([]))
+    assert bad == []
+    assert sum(reasons.values()) == 1_500
 
 
 SEEDS = [
