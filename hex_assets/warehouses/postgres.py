@@ -192,19 +192,19 @@ FROM {self.settings.logTable}"""
 
     def _probe_settings(self, connection: Any) -> Iterator[Finding]:
         wanted = {
-            "logging_collector": lambda value: value == "on",
-            "log_destination": lambda value: "csvlog" in value or "jsonlog" in value,
-            "log_min_duration_statement": lambda value: value == "0",
+            "logging_collector": (("on",), "on"),
+            "log_destination": (("csvlog", "jsonlog"), "csvlog"),
+            "log_min_duration_statement": (("0",), "0"),
         }
-        right = {"logging_collector": "on", "log_destination": "csvlog"}
-        for name, fits in wanted.items():
+        for name, (right, mending) in wanted.items():
             (value,) = self._one(connection, "SELECT current_setting(%(name)s)", {"name": name})
-            mend = ENABLE.format(name=name, value=right.get(name, "0"))
+            fits = any(part.strip() in right for part in value.split(","))
+            mend = ENABLE.format(name=name, value=mending)
             if name == "logging_collector":
                 mend += ", then restart the server"
             # Managed servers collect their log in ways of their own.
-            status: Literal["ok", "warning"] = "ok" if fits(value) else "warning"
-            yield Finding(name, status, f"is {value}", None if fits(value) else mend)
+            status: Literal["ok", "warning"] = "ok" if fits else "warning"
+            yield Finding(name, status, f"is {value}", None if fits else mend)
 
     def _one(self, connection: Any, statement: str, parameters: Mapping[str, Any]) -> Any:
         return connection.execute(statement, parameters).fetchone()

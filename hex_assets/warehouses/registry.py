@@ -16,7 +16,9 @@ MODULES: dict[str, str] = {
     "redshift": "hex_assets.warehouses.redshift:RedshiftSettings",
     "mysql": "hex_assets.warehouses.mysql:MySQLSettings",
     "postgres": "hex_assets.warehouses.postgres:PostgresSettings",
+    "presto": "hex_assets.warehouses.trino:PrestoSettings",
     "snowflake": "hex_assets.warehouses.snowflake:SnowflakeSettings",
+    "trino": "hex_assets.warehouses.trino:TrinoSettings",
 }
 """`type` in the settings -> the settings class, imported when a warehouse of the type is used."""
 

@@ -5,7 +5,6 @@ Statements really run; the log that comes out is the engine's own. Faults come f
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta, timezone
@@ -19,7 +18,8 @@ from hex_assets.warehouses.clickhouse import ClickHouseLog, ClickHouseSettings
 pytest.importorskip("chdb")
 
 from hex_assets.demo.clickhouse_server import ClickHouseServer, StatementFailed
-from hex_assets_tests.servers.entries import NOON, Entry, entry, hex_day
+from hex_assets_tests.servers.clickhouse import fill
+from hex_assets_tests.servers.entries import NOON, entry, hex_day
 from hex_assets_tests.servers.faulty_http import faulty_proxy
 from hex_assets_tests.warehouses.conformance import (
     LARGE,
@@ -56,26 +56,6 @@ def log_of(port: int, /, **more: object) -> ClickHouseLog:
     return settings.source("shop")
 
 
-def log_line(item: Entry) -> dict[str, object]:
-    """An execution as query_log tells it."""
-
-    def moment(value: datetime) -> str:
-        return f"{value:%Y-%m-%d %H:%M:%S.%f}"
-
-    return {
-        "type": "QueryFinish" if item.succeeded else "ExceptionWhileProcessing",
-        "event_date": f"{item.ended_at:%Y-%m-%d}",
-        "event_time_microseconds": moment(item.ended_at),
-        "query_start_time_microseconds": moment(item.started_at),
-        "query_id": item.query_id,
-        "query": item.text,
-        "current_database": "shop",
-        "user": item.user,
-        "is_initial_query": 1,
-        "query_kind": "Select",
-    }
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseServer]:
     with ClickHouseServer(tmp_path_factory.mktemp("clickhouse"), PASSWORD) as server:
@@ -97,13 +77,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseServe
         with pytest.raises(StatementFailed):
             server.run(tagged("SELECT nothing FROM shop.orders", "failed"))
         server.flush()
-        server.run(
-            "CREATE TABLE shop.day_log ENGINE = Memory AS SELECT * FROM system.query_log LIMIT 0"
-        )
-        columns = "(type, event_date, event_time_microseconds, query_start_time_microseconds,"
-        columns += " query_id, query, current_database, user, is_initial_query, query_kind)"
-        lines = "\n".join(json.dumps(log_line(item)) for item in DAY_LOG)
-        server.run(f"INSERT INTO shop.day_log {columns} FORMAT JSONEachRow\n{lines}")
+        fill(server, DAY_LOG)
         yield server
 
 

@@ -1,0 +1,248 @@
+"""A log of a million rows, one in five of Hex, read through a source and through the bare client.
+
+    python benchmarks/read_log.py --source mariadb
+    python benchmarks/read_log.py --source all --rows 1000000
+
+Needs root and the Debian packages mariadb-server and postgresql-15. Each read is a process of its
+own, for its peak memory; "bare" is the vendor's client with the very same statement, rows dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from hex_assets.warehouses.base import LogSource, Window
+from hex_assets.warehouses.registry import warehouse_settings
+
+DAY = Window(
+    datetime(2026, 11, 22, tzinfo=timezone.utc), datetime(2026, 11, 23, tzinfo=timezone.utc)
+)
+PASSWORD = "benchmark"
+LIMITS = {"mariadb": 15.0, "clickhouse": 2.0, "postgres": 20.0}
+"""Seconds that a read of 1,000,000 rows may take."""
+RSS_LIMIT_MB = 300
+RATIO_LIMIT = 1.3
+FILLER = "sum(o.amount) AS total, max(i.price) AS top_price, " * 5
+TEXT = (
+    f"SELECT o.customer, {FILLER} count(*) AS n FROM shop.orders AS o JOIN shop.items AS i"
+    " ON o.item_id = i.id WHERE o.region = ''north'' AND o.id > "
+)
+COMMENT = '-- Hex query metadata: {"project_id": "p", "trace_id": "'
+
+
+@contextmanager
+def mariadb(rows: int) -> Iterator[dict[str, Any]]:
+    """The log in a table as MariaDB's own, CSV without an index."""
+    from hex_assets_tests.servers.mariadb import running_mariadb
+
+    with running_mariadb() as server:
+        with server.connect() as connection, connection.cursor() as cursor:
+            cursor.execute("SET sql_log_off = 1")
+            cursor.execute("SET time_zone = '+00:00'")
+            cursor.execute("CREATE DATABASE bench")
+            cursor.execute("USE bench")  # where the sequence is looked for
+            cursor.execute("CREATE TABLE bench.log LIKE mysql.general_log")
+            cursor.execute(f"CREATE USER reader@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'")
+            cursor.execute("GRANT SELECT ON bench.log TO reader@'127.0.0.1'")
+            cursor.execute(
+                "INSERT INTO bench.log SELECT TIMESTAMP '2026-11-22 00:00:00' + INTERVAL"
+                f" floor(seq * 86400e6 / {rows + 1}) MICROSECOND, 'hex[hex] @ localhost []',"
+                f" seq MOD 50, 1, 'Query', CONCAT('{TEXT}', seq, IF(seq MOD 5 = 0,"
+                f" CONCAT('\n{COMMENT}', seq, '\"}}'), '')) FROM seq_1_to_{rows}"
+            )
+        yield {
+            "type": "mysql",
+            "host": "127.0.0.1",
+            "port": server.port,
+            "user": "reader",
+            "password": {"env": "BENCH_PASSWORD"},
+            "logTable": "bench.log",
+        }
+
+
+@contextmanager
+def postgres(rows: int) -> Iterator[dict[str, Any]]:
+    """A csvlog file behind file_fdw."""
+    import psycopg
+
+    from hex_assets_tests.servers.postgres import CSVLOG, running_postgres
+
+    document = (Path(__file__).parents[1] / "docs/warehouses/postgres.md").read_text()
+    foreign = document.split("```sql\n")[1].split("GRANT")[0]
+    with running_postgres(CSVLOG | {"log_min_duration_statement": "-1"}) as server:
+        with psycopg.connect(server.login, autocommit=True) as connection:
+            path = server.folder / "data" / "bench.csv"
+            nulls = ", ".join(["NULL"] * 8)
+            connection.execute(
+                "COPY (SELECT to_char(timestamp '2026-11-22' + n * interval '1 day' /"
+                f" {rows + 1}, 'YYYY-MM-DD HH24:MI:SS.MS') || ' UTC', 'hex', 'shop', 1, '::1',"
+                f" '6ac.' || n % 50, n, 'SELECT', '2026-11-22 00:00:00 UTC', '3/1', 0, 'LOG',"
+                f" '00000', 'duration: 1.500 ms  statement: {TEXT}' || n || CASE WHEN n % 5 = 0"
+                f" THEN E'\\n{COMMENT}' || n || '\"}}' ELSE '' END, {nulls}, 'app',"
+                f" 'client backend', NULL, 77 FROM generate_series(1, {rows}) n)"
+                f" TO '{path}' (FORMAT csv)"
+            )
+            connection.execute(foreign.replace("cat log/*.csv", f"cat {path}"))
+            connection.execute(f"CREATE ROLE reader LOGIN PASSWORD '{PASSWORD}'")
+            connection.execute("GRANT SELECT ON pglog TO reader")
+        yield {
+            "type": "postgres",
+            "host": "127.0.0.1",
+            "port": server.port,
+            "database": "postgres",
+            "user": "reader",
+            "password": {"env": "BENCH_PASSWORD"},
+            "sslMode": "disable",
+        }
+
+
+@contextmanager
+def clickhouse(rows: int) -> Iterator[dict[str, Any]]:
+    """A table as `system.query_log`, MergeTree ordered by time."""
+    from hex_assets.demo.clickhouse_server import ClickHouseServer
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ClickHouseServer(Path(folder), PASSWORD) as server,
+    ):
+        server.run("SELECT 1")
+        server.flush()
+        server.run("CREATE DATABASE bench")
+        server.run(
+            "CREATE TABLE bench.query_log ENGINE = MergeTree PARTITION BY toYYYYMM(event_date)"
+            " ORDER BY (event_date, event_time) AS SELECT * FROM system.query_log LIMIT 0"
+        )
+        moment = f"fromUnixTimestamp64Micro(toInt64(1795305600000000 + number * 86400e6 / {rows}))"
+        server.run(
+            "INSERT INTO bench.query_log (type, event_date, event_time, event_time_microseconds,"
+            " query_start_time_microseconds, query_id, query, current_database, user,"
+            " is_initial_query, query_kind, tables) SELECT 'QueryFinish', '2026-11-22',"
+            f" toDateTime({moment}), {moment}, {moment}, toString(generateUUIDv4()),"
+            f" concat('{TEXT}', toString(number), if(number % 5 = 0,"
+            f" concat('\\n{COMMENT}', toString(number), '\"}}'), '')), 'shop', 'hex', 1, 'Select',"
+            f" ['shop.orders', 'shop.items'] FROM numbers({rows})"
+        )
+        yield {
+            "type": "clickhouse",
+            "host": "127.0.0.1",
+            "port": server.port,
+            "secure": False,
+            "password": {"env": "BENCH_PASSWORD"},
+            "queryLogTable": "bench.query_log",
+        }
+
+
+def bare_count(source: Any) -> int:
+    """Rows that the vendor's client gives for the statement that the source sends."""
+    kind = source.settings.type
+    if kind == "mysql":
+        from hex_assets.warehouses import mysql
+
+        with source._connection() as connection:
+            cursor = connection.cursor()
+            cursor.execute(mysql.SELECT.format(table=source.settings.logTable), mysql._span(DAY))
+            return sum(1 for _ in cursor)
+    if kind == "postgres":
+        from hex_assets.warehouses import postgres
+
+        with source._connection() as connection:
+            bounds = {"start": DAY.start, "end": DAY.end}
+            stream = connection.cursor().stream(source._select(), bounds, size=postgres.STREAM_ROWS)
+            return sum(1 for _ in stream)
+    from hex_assets.warehouses import clickhouse
+
+    with source._client("benchmark") as client:
+        parameters = {
+            **clickhouse._span(DAY),
+            "user": "",
+            "any_user": 1,
+            "cut": clickhouse._text_limit(client),
+            "after": clickhouse._moment(clickhouse.EPOCH),
+            "after_id": "",
+        }
+        statement = source._select(client)
+        with client.query_arrow_stream(statement, parameters, use_strings=True) as stream:
+            return sum(batch.num_rows for batch in stream)
+
+
+def source_count(source: LogSource) -> int:
+    """Rows that the source gives."""
+    return sum(batch.num_rows for batch in source.read(DAY))
+
+
+WAYS: dict[str, Callable[[Any], int]] = {"source": source_count, "bare": bare_count}
+SERVERS = {"mariadb": mariadb, "clickhouse": clickhouse, "postgres": postgres}
+
+
+def measured(settings: dict[str, Any], way: str) -> dict[str, float]:
+    """Rows, seconds and peak MB of a read in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, __file__, "--child", way, "--settings", json.dumps(settings)],
+        env={**os.environ, "BENCH_PASSWORD": PASSWORD},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def child(way: str, settings: dict[str, Any]) -> None:
+    """Read once and print what it took."""
+    source = warehouse_settings(settings).source("bench")
+    start = perf_counter()
+    rows = WAYS[way](source)
+    seconds = perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    click.echo(json.dumps({"rows": rows, "seconds": seconds, "mb": peak}))
+
+
+@click.command(help=__doc__)
+@click.option("--source", type=click.Choice([*SERVERS, "all"]), default="all")
+@click.option("--rows", default=1_000_000, show_default=True)
+@click.option("--child", "way", type=click.Choice(list(WAYS)), hidden=True)
+@click.option("--settings", hidden=True)
+def main(source: str, rows: int, way: str | None, settings: str | None) -> None:
+    if way and settings:
+        return child(way, json.loads(settings))
+    report = Table(title=f"{rows:,} rows, one in five of Hex")
+    for head in ("log", "rows read", "source s", "bare s", "ratio", "peak MB", "limits", "verdict"):
+        report.add_column(head, justify="right")
+    failed = False
+    for name in SERVERS if source == "all" else [source]:
+        with SERVERS[name](rows) as entry:
+            # The best of three, taken in turn: the machine has other work.
+            runs = [(measured(entry, "source"), measured(entry, "bare")) for _ in range(3)]
+        ours = min((run[0] for run in runs), key=lambda run: run["seconds"])
+        bare = min((run[1] for run in runs), key=lambda run: run["seconds"])
+        if ours["rows"] != rows // 5 or bare["rows"] != rows // 5:
+            raise click.ClickException(f"{name}: {ours['rows']} and {bare['rows']} rows were read")
+        peak = max(run[0]["mb"] for run in runs)
+        ratio, limit = ours["seconds"] / bare["seconds"], LIMITS[name] * rows / 1e6
+        good = ours["seconds"] < limit and peak < RSS_LIMIT_MB and ratio <= RATIO_LIMIT
+        failed |= not good
+        report.add_row(
+            *[name, f"{ours['rows']:,.0f}", f"{ours['seconds']:.2f}", f"{bare['seconds']:.2f}"],
+            *[f"{ratio:.2f}", f"{peak:.0f}", f"< {limit:g} s, <= {RATIO_LIMIT}, < {RSS_LIMIT_MB}"],
+            "ok" if good else "missed",
+        )
+    Console().print(report)
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()

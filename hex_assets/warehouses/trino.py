@@ -1,0 +1,238 @@
+"""Trino and Presto: the table of Trino's MySQL event listener, through PyMySQL.
+
+Facts (Trino 476): the listener writes a row when a query ends, with its catalog, schema, inputs and
+outputs, and no time. A `query_id` is `yyyyMMdd_HHmmss_NNNNN_xxxxx` in UTC, the time of submission.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any, ClassVar, Literal
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from typing_extensions import Self
+
+from hex_assets.probe import Finding
+from hex_assets.secret import Secret
+from hex_assets.warehouses.base import (
+    MARKER_HALVES,
+    CannotConnect,
+    LogSource,
+    LogSourceError,
+    Losses,
+    Position,
+    WarehouseSettings,
+    Window,
+)
+from hex_assets.warehouses.mysql_client import MySQLServer, mysql_connection
+from hex_assets.warehouses.reading import batches
+from hex_assets.warehouses.vendor import engine_tables
+
+MARKED = "LOCATE(CONCAT(%(m1)s, %(m2)s), query) > 0"
+IN_WINDOW = "query_id >= %(start)s AND query_id < %(end)s"
+
+
+class TrinoListener(MySQLServer):
+    """The MySQL or MariaDB database of Trino's event listener."""
+
+    database: str = Field(pattern=r"^[A-Za-z0-9_$]+$", description="such as trino_log")
+    table: str = Field(default="trino_queries", pattern=r"^[A-Za-z0-9_$]+$")
+
+
+class TrinoCoordinator(BaseModel):
+    """A coordinator whose memory is asked for its last queries: best effort."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: str = Field(description="host name, without scheme")
+    port: int = Field(default=443, ge=1, le=65535)
+    user: str = Field(description="user that may see Hex's queries")
+    password: Secret | None = Field(default=None, description="its password; needs TLS")
+    secure: bool = Field(default=True, description="TLS")
+    caCert: str | None = Field(default=None, description="PEM file of the authority to trust")
+
+
+class TrinoSettings(WarehouseSettings):
+    """A Trino cluster: its event listener's table, or its coordinator's memory."""
+
+    dialect: ClassVar[str] = "trino"
+
+    type: Literal["trino"]
+    listener: TrinoListener | None = Field(default=None, description="the complete log")
+    coordinator: TrinoCoordinator | None = Field(
+        default=None, description="best effort: the coordinator forgets queries in minutes"
+    )
+    maxRuntimeMinutes: int = Field(
+        default=60, ge=1, description="how long a query runs at most; the log is complete after it"
+    )
+
+    @model_validator(mode="after")
+    def _one_log(self) -> Self:
+        if (self.listener is None) == (self.coordinator is None):
+            raise ValueError("set one of listener (the complete log) or coordinator (best effort)")
+        return self
+
+    def source(self, name: str) -> LogSource:
+        """The log source of these settings; connects to nothing yet."""
+        if self.listener:
+            lag = timedelta(minutes=self.maxRuntimeMinutes)
+            return TrinoListenerLog(name, self, self.listener, self.dialect, lag)
+        from hex_assets.warehouses.trino_runtime import TrinoRuntimeLog
+
+        assert self.coordinator  # one of both, see above
+        return TrinoRuntimeLog(name, self, self.coordinator, self.dialect)
+
+
+class PrestoSettings(TrinoSettings):
+    """Presto: a listener's table of the same columns."""
+
+    dialect: ClassVar[str] = "presto"
+
+    type: Literal["presto"]  # type: ignore[assignment]
+
+    @model_validator(mode="after")
+    def _no_coordinator(self) -> Self:
+        if self.coordinator:
+            raise ValueError("the Trino client does not speak to a Presto coordinator")
+        return self
+
+
+@dataclass(frozen=True)
+class TrinoListenerLog:
+    """The event listener's table of one cluster; its windows are of submission."""
+
+    name: str
+    settings: TrinoSettings
+    listener: TrinoListener
+    dialect: str
+    lag: timedelta
+    retention: timedelta | None = None
+
+    def read(self, window: Window, resume: Position | None = None) -> Iterator[pa.RecordBatch]:
+        """Stream the finished Hex queries that were submitted in the window, by query_id."""
+        after = " AND query_id > %(after)s" if resume else ""
+        parameters = _span(window) | ({"after": resume.query_id} if resume else {})
+        statement = (
+            "SELECT query_id, query, catalog, `schema`, `user`, inputs_json, output_json"
+            f" FROM {self._table} WHERE {IN_WINDOW} AND query_state = 'FINISHED' AND {MARKED}"
+            f"{after} ORDER BY query_id"
+        )
+        with self._connection() as connection:
+            cursor = connection.cursor()  # closing it would read all rows to the end
+            cursor.execute(statement, parameters)
+            yield from batches(self._row(*row) for row in cursor)
+
+    def _row(
+        self,
+        query_id: str,
+        text: str,
+        catalog: str | None,
+        schema: str | None,
+        user: str,
+        inputs: str | None,
+        output: str | None,
+    ) -> dict[str, Any]:
+        submitted = datetime.strptime(query_id[:15], "%Y%m%d_%H%M%S").replace(tzinfo=timezone.utc)
+        return {
+            "warehouse": self.name,
+            "dialect": self.dialect,
+            "query_id": query_id,
+            "text": text,
+            "started_at": submitted,
+            "ended_at": submitted,
+            "user": user,
+            "default_catalog": catalog,
+            "default_schema": schema,
+            "status": "success",
+            "engine_inputs": engine_tables(map(_table_columns, json.loads(inputs or "[]"))),
+            "engine_outputs": engine_tables(map(_table_columns, _as_list(output))),
+            "truncated": False,
+        }
+
+    def losses(self, window: Window) -> Losses:
+        """Count failed, empty and untagged queries of the window in one statement."""
+        user = self.settings.hexUser
+        mine = "`user` = %(user)s" if user else "TRUE"
+        statement = (
+            f"SELECT COUNT(CASE WHEN query_state = 'FAILED' AND {MARKED} THEN 1 END),"
+            f" COUNT(CASE WHEN query = '' AND {mine} THEN 1 END),"
+            f" COUNT(CASE WHEN query_state = 'FINISHED' AND query <> '' AND {mine}"
+            f" AND NOT {MARKED} THEN 1 END) FROM {self._table} WHERE {IN_WINDOW}"
+        )
+        failed, empty, untagged = self._one(statement, _span(window) | {"user": user or ""})
+        return Losses(failed, empty, untagged if user else None)
+
+    def probe(self) -> list[Finding]:
+        """Log in, see whether emoji can be stored, count the last day."""
+        now = datetime.now(timezone.utc)
+        findings = []
+        place = f"event listener's database at {self.listener.place}"
+        try:
+            (charset,) = self._one(
+                "SELECT MAX(character_set_name) FROM information_schema.columns WHERE"
+                " table_schema = %(database)s AND table_name = %(table)s"
+                " AND column_name = 'query'",
+                self.listener.model_dump(include={"database", "table"}),
+            )
+            findings.append(Finding("login", "ok", place))
+            (count,) = self._one(
+                f"SELECT COUNT(*) FROM {self._table} WHERE {IN_WINDOW} AND {MARKED}",
+                _span(Window(now - timedelta(days=1), now)),
+            )
+        except CannotConnect as error:
+            return [*findings, Finding("login", "failure", error.problem, error.mend)]
+        except LogSourceError as error:
+            return [*findings, Finding("log", "failure", error.problem, error.mend)]
+        if charset != "utf8mb4":
+            mend = f"ALTER TABLE {self._table} CONVERT TO CHARACTER SET utf8mb4"
+            detail = f"{self._table} is {charset}: Trino stores no query with an emoji"
+            findings.append(Finding("character set", "warning", detail, mend))
+        detail = (
+            f"{count} Hex queries in the last day; kept until rows are deleted, complete after "
+            f"{self.settings.maxRuntimeMinutes} minutes (maxRuntimeMinutes)"
+        )
+        return [*findings, Finding("hex queries", "ok" if count else "warning", detail)]
+
+    def _one(self, statement: str, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
+        with self._connection() as connection, connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+            (row,) = cursor.fetchall()
+            return tuple(row)
+
+    @property
+    def _table(self) -> str:
+        return f"{self.listener.database}.{self.listener.table}"
+
+    def _connection(self) -> AbstractContextManager[Any]:
+        return mysql_connection(
+            self.name, self.listener, table=self._table, install="hex-assets[mysql]"
+        )
+
+
+def _table_columns(logged: Mapping[str, Any]) -> tuple[str, list[str] | None]:
+    """A table of `inputs_json` or `output_json` with its columns, which are names or objects."""
+    catalog = logged.get("catalogName") or logged.get("catalog")
+    columns = [
+        column if isinstance(column, str) else column.get("name") or column["columnName"]
+        for column in logged.get("columns") or ()
+    ]
+    return f"{catalog}.{logged['schema']}.{logged['table']}", columns or None
+
+
+def _as_list(output: str | None) -> list[Mapping[str, Any]]:
+    found = json.loads(output) if output else None
+    return [found] if found and found.get("table") else []
+
+
+def _span(window: Window) -> dict[str, Any]:
+    first, second = MARKER_HALVES
+    start, end = (
+        moment.astimezone(timezone.utc).strftime("%Y%m%d_%H%M%S")
+        for moment in (window.start, window.end)
+    )
+    return {"start": start, "end": end, "m1": first, "m2": second}
