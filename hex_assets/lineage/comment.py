@@ -12,7 +12,7 @@ import json
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from sqlglot.dialects.dialect import Dialect
@@ -23,8 +23,7 @@ LABEL = "Hex query metadata:"
 FOUND, CUT, MALFORMED, ABSENT = "found", "cut", "malformed", "absent"
 
 
-@dataclass(frozen=True)
-class HexComment:
+class HexComment(NamedTuple):
     """What Hex's comment says, and the SQL without it. None: the comment does not tell."""
 
     status: str
