@@ -280,12 +280,20 @@ def load_settings(path: Path | None = None) -> Settings:
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise SettingsError(f"{path} is not YAML: {error}") from None
+        raise SettingsError(f"{path} is not YAML: {_yaml_problem(error)}") from None
     if content is None:
         content = {}
     if not isinstance(content, dict):
         raise SettingsError(f"{path} must hold keys such as `hex:`, not {type(content).__name__}")
     return parse_settings(content, str(path))
+
+
+def _yaml_problem(error: yaml.YAMLError) -> str:
+    """What and where, without the lines themselves: they may hold a secret by mistake."""
+    mark = getattr(error, "problem_mark", None)
+    place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    problem = getattr(error, "problem", None) or type(error).__name__
+    return f"{place}{problem}; check quotes, brackets and indentation there"
 
 
 def parse_settings(content: Mapping[str, Any], origin: str = "settings") -> Settings:

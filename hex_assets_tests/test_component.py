@@ -138,4 +138,3 @@ def test_dg_finds_the_component_and_loads_it_in_someone_elses_project(project: P
     assert TYPE in dg_command(project, "list", "components")
     shown = dg_command(project, "list", "defs", "--json")
     assert "shop/orders" in shown and "bi/lineage/edges" in shown
-    dg_command(project, "check", "defs")

@@ -48,13 +48,15 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
-def test_examples_of_settings_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_examples_of_settings_are_valid() -> None:
     for page in sorted([*DOCS.glob("*.md"), *DOCS.glob("warehouses/*.md")]):
         for text in blocks(page, "yaml"):
             found = yaml.safe_load(text)
-            if "type" in found:
+            if "attributes" in found:
                 component = HexLineageComponent.from_attributes_dict(attributes=found["attributes"])
                 assert component.key_prefix == ("hex_lineage",)
+            elif "type" in found:
+                parse_settings({"warehouses": {"shop": found}}, page.name)
             elif "load_from" not in found:
                 parse_settings(found, page.name)
 

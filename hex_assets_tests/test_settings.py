@@ -60,7 +60,7 @@ def problem(tmp_path: Path, text: str) -> str:
         (CATALOG + "maxDeletedShare: 20}", ["openmetadata.maxDeletedShare", "less than or equal"]),
         (
             "warehouses: {shop: {host: ch}}",
-            ["warehouses.shop: type: None is not a known warehouse"],
+            ["warehouses.shop: type: None is not a known"],
         ),
         ("warehouses: {shop: {type: oracle}}", ["'oracle' is not a known warehouse", "snowflake"]),
         ("warehouses: {shop: clickhouse}", ["warehouses.shop: needs keys such as"]),
@@ -73,6 +73,8 @@ def problem(tmp_path: Path, text: str) -> str:
         ("externalAssets: {tableKeyTemplate: '/{table}'}", ["empty part"]),
         ("- hex", ["must hold keys such as `hex:`", "list"]),
         ("hex: [", ["is not YAML", "line 1"]),
+        (f"hex: {{token: {SECRET}\nopenmetadata: {{}}", ["is not YAML", "line 2"]),
+        (f"hex: &{SECRET} *{SECRET}", ["is not YAML", "line 1"]),
         (f"hex:\n\ttoken: {SECRET}", ["is not YAML", "line 2"]),
     ],
 )
@@ -96,9 +98,7 @@ def test_all_wrong_keys_are_told_at_once(tmp_path: Path) -> None:
 def test_a_missing_file_says_how_to_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEX_ASSETS_CONFIG", str(tmp_path / "none.yaml"))
     assert config_path() == tmp_path / "none.yaml"
-    with pytest.raises(
-        SettingsError, match=r"none\.yaml; run `hex-assets init`, or set HEX_ASSETS"
-    ):
+    with pytest.raises(SettingsError, match=r"none\.yaml; run `hex-assets init`, or set HEX"):
         load_settings()
 
 
