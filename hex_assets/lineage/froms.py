@@ -73,6 +73,8 @@ class FromReader(PivotReader):
             condition = join.args.get(clause)
             if condition is not None:
                 self.reading.use(self.origins(condition, scope, env), "join")
+        if join.args.get("kind") in ("SEMI", "ANTI") and self.dialect != "clickhouse":
+            del scope.sources[count:]  # its columns are gone after the join
 
     def using(self, name: str, before: list[Relation], added: list[Relation], scope: Scope) -> None:
         """Merges a USING column: it comes from the joined table and from what had it before."""

@@ -36,7 +36,7 @@ def named(table: exp.Table, dialect: str) -> Named:
         if piece == "":
             pieces.append("")
         elif piece is not None and not _add(pieces, piece):
-            return _special(piece)
+            return _special(piece, dialect)
     if not pieces or not pieces[-1]:
         return Named()
     identifier = table.this
@@ -60,7 +60,7 @@ def _add(pieces: list[str], piece: object) -> bool:
     return False
 
 
-def _special(piece: object) -> Named:
+def _special(piece: object, dialect: str) -> Named:
     if isinstance(piece, exp.DynamicIdentifier):
         literal = piece.this
         if isinstance(literal, exp.Literal) and literal.is_string:
@@ -70,6 +70,8 @@ def _special(piece: object) -> Named:
         return Named(file=piece.name)
     if isinstance(piece, exp.Var) and piece.name.startswith("@"):
         return Named(file=piece.name)
+    if isinstance(piece, exp.Parameter) and dialect == "tsql":
+        return Named()  # a table variable lives and ends in the text
     if isinstance(piece, (exp.Parameter, exp.Placeholder, exp.SessionParameter, exp.Var)):
         return Named(dynamic=True)
     return Named()

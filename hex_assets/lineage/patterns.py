@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from sqlglot import tokenize
@@ -11,6 +12,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from hex_assets.lineage.fallback import name_at
 from hex_assets.lineage.result import Text
 
+_HAS_TABLE = re.compile(r"\btable\b", re.IGNORECASE)
 ReadText = Callable[[str, Text], None]
 
 STRINGS = frozenset(
@@ -37,6 +39,9 @@ def read_pattern(sql: str, chunk: list[Token], text: Text, read_text: ReadText) 
         return _load_data(chunk, text)
     if first == "ALTER" and second == "TABLE":
         return _moved_rows(chunk, text)
+    if first == "ALTER" and second == "VIEW" and "AS" in words:
+        read_text("CREATE" + sql[chunk[0].end + 1 : chunk[-1].end + 1], text)
+        return True
     if first in ("EXECUTE", "EXEC"):
         return _executed(sql, chunk, text, read_text)
     if first == "CREATE":
@@ -213,6 +218,8 @@ def _directory(sql: str, chunk: list[Token], text: Text, read_text: ReadText) ->
 def _table_queries(sql: str, chunk: list[Token], dialect: str) -> str | None:
     """`TABLE t` as a query, or as an argument of a function, in words that every grammar has."""
     if dialect not in _TABLE_QUERIES and dialect not in _TABLE_ARGUMENTS:
+        return None
+    if not _HAS_TABLE.search(sql, chunk[0].start, chunk[-1].end + 1):
         return None
     openers: list[str] = []
     pieces: list[str] = []

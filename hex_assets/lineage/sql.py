@@ -118,10 +118,11 @@ def _read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = Fal
         return
     chunk = tokens.shortened(chunk)
     if text.dialect == "tsql":
+        chunk = tokens.without_tsql_words(chunk) or chunk
         chunk, written = tokens.without_output(tokens.without_compound_assignment(chunk))
         for parts in written:
             text.add_target(parts)
-    chunk = tokens.without_with_data(tokens.without_double_parentheses(chunk))
+    chunk = tokens.without_create_clauses(tokens.without_double_parentheses(chunk))
     if len(chunk) > MAX_TOKENS:
         text.miss(
             "too_large", f"a statement of {len(chunk):,} tokens was read by its keywords only"

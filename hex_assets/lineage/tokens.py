@@ -226,15 +226,54 @@ def _after_output(tokens: list[Token], position: int) -> int:
     return position
 
 
-def without_with_data(tokens: list[Token]) -> list[Token]:
-    """CREATE ... AS ... without its WITH [NO] DATA, which only some grammars have."""
-    if tokens and tokens[0].text.upper() == "CREATE":
-        last = [token.text.upper() for token in tokens[-3:]]
-        if last == ["WITH", "NO", "DATA"]:
-            return tokens[:-3]
-        if last[1:] == ["WITH", "DATA"]:
-            return tokens[:-2]
+_CLAUSES = (
+    ("WITH", "NO", "DATA"),
+    ("WITH", "DATA"),
+    ("WITH", "CHECK", "OPTION"),
+    ("WITH", "LOCAL", "CHECK", "OPTION"),
+    ("WITH", "CASCADED", "CHECK", "OPTION"),
+    ("ON", "COMMIT", "DROP"),
+)
+
+
+def without_create_clauses(tokens: list[Token]) -> list[Token]:
+    """CREATE ... AS ... without clauses that only some grammars have, such as WITH NO DATA."""
+    if not tokens or tokens[0].text.upper() != "CREATE":
+        return tokens
+    words = [token.text.upper() for token in tokens]
+    for clause in _CLAUSES:
+        if words[-len(clause) :] == list(clause):
+            return tokens[: -len(clause)]
+        head = words[: min(len(words), 20)]
+        for start in range(len(head)):
+            if clause[0] == "ON" and tuple(head[start : start + 3]) == clause:
+                return tokens[:start] + tokens[start + 3 :]
     return tokens
+
+
+_CHANGES = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE"})
+
+
+def without_tsql_words(tokens: list[Token]) -> list[Token]:
+    """T-SQL without TOP (n) in a change, and without BEGIN TRY and the like, which no tree has."""
+    kept: list[Token] = []
+    position = 0
+    while position < len(tokens):
+        word = tokens[position].text.upper()
+        following = tokens[position + 1].text.upper() if position + 1 < len(tokens) else ""
+        before = kept[-1].text.upper() if kept else ""
+        if word in ("BEGIN", "END") and following in ("TRY", "CATCH"):
+            position += 2
+        elif word == "TOP" and before in _CHANGES and following == "(":
+            while position < len(tokens) and tokens[position].token_type != TokenType.R_PAREN:
+                position += 1
+            position += 1
+        elif word == "THROW" and len(tokens) > 1:
+            position += 1
+        else:
+            kept.append(tokens[position])
+            position += 1
+    return kept
 
 
 def without_double_parentheses(tokens: list[Token]) -> list[Token]:
