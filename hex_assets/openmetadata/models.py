@@ -104,11 +104,13 @@ class Models:
         self, output: str, sources: set[tuple[str, str]], statements: Sequence[Row]
     ) -> dict[str, str]:
         """The table column's type where the output is that column, in every statement."""
-        found = None
-        if len(sources) == 1:
+        found = self._types.of(*next(iter(sources))) if len(sources) == 1 else None
+        if found is not None:
             naming = [s for s in statements if any(c["output"] == output for c in s["columns"])]
-            if naming and all(_passes_through(s["text"], s["dialect"], output) for s in naming):
-                found = self._types.of(*next(iter(sources)))
+            if not (
+                naming and all(passes_through(s["text"], s["dialect"], output) for s in naming)
+            ):
+                found = None
         if found is None:
             return {"dataType": "UNKNOWN"}
         if found == "ARRAY":  # refused without the type of its items, which frames don't hold
@@ -116,13 +118,14 @@ class Models:
         return {"dataType": _WITHOUT_LENGTH.get(found, found)}
 
 
-def _passes_through(text: str, dialect: str, output: str) -> bool:
-    plain, computed, star = _projections(text, dialect)
+def passes_through(text: str, dialect: str, output: str) -> bool:
+    """Whether an output column is a table's column as it is; False also where it is not certain."""
+    plain, computed, star = projections(text, dialect)
     return output in plain or (star and output not in computed)
 
 
 @lru_cache(maxsize=20_000)
-def _projections(text: str, dialect: str) -> tuple[frozenset[str], frozenset[str], bool]:
+def projections(text: str, dialect: str) -> tuple[frozenset[str], frozenset[str], bool]:
     """Outputs that are columns as they are, outputs that are computed, and whether there is a *.
 
     Only a plain SELECT over tables is read; with a subquery, a CTE, a union or a pivot in
