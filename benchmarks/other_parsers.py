@@ -34,7 +34,7 @@ def pairs_of(paths: Any) -> list[tuple[str, list[str]]]:
 
 def sqllineage() -> Run:
     """The sqllineage package."""
-    from sqllineage.runner import LineageRunner
+    from sqllineage.runner import LineageRunner  # type: ignore[import-not-found]
 
     dialects = {"spark": "sparksql", "presto": "trino", "": "ansi"}
 
@@ -51,8 +51,8 @@ def sqllineage() -> Run:
 
 def openmetadata() -> Run:
     """OpenMetadata's ingestion parser, from the package openmetadata-ingestion."""
-    from metadata.ingestion.lineage.models import Dialect
-    from metadata.ingestion.lineage.parser import LineageParser
+    from metadata.ingestion.lineage.models import Dialect  # type: ignore[import-not-found]
+    from metadata.ingestion.lineage.parser import LineageParser  # type: ignore[import-not-found]
 
     known = {item.value: item for item in Dialect}
     other = {"spark": "sparksql", "presto": "trino", "": "ansi"}
@@ -70,7 +70,7 @@ def openmetadata() -> Run:
 
 def datahub() -> Run:
     """DataHub's parser, from the package acryl-datahub with the extra sql-parser."""
-    from datahub.sql_parsing.sqlglot_lineage import create_lineage_sql_parsed_result
+    from datahub.sql_parsing.sqlglot_lineage import create_lineage_sql_parsed_result  # type: ignore[import-not-found]
 
     def name(urn: str) -> str:
         return urn.split(",")[1]
