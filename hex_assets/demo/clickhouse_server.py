@@ -23,6 +23,7 @@ import threading
 import time
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
@@ -68,14 +69,11 @@ class Engine:
     """The one chDB connection of this process; statements run one after the other."""
 
     def __init__(self, data_dir: Path) -> None:
-        import chdb
-
+        chdb: Any = import_module("chdb")  # an extra, and heavy: only where the engine runs
         data_dir.mkdir(parents=True, exist_ok=True)
         config = data_dir / "config.xml"
         config.write_text(CONFIG)
-        self._connection: Any = chdb.connect(  # type: ignore[no-untyped-call]
-            f"file:{data_dir / 'db'}?config-file={config}"
-        )
+        self._connection = chdb.connect(f"file:{data_dir / 'db'}?config-file={config}")
         self._lock = threading.Lock()
         for sql in (
             "CREATE DATABASE IF NOT EXISTS demo",
