@@ -95,8 +95,7 @@ def _read(
     for name in _FIELDS:
         columns[name] = [fields.get(name) for fields in tags]
     columns["cell_id"] = [
-        cell_in(url, FOUND) if type(url := fields.get("project_url")) is str else None
-        for fields in tags
+        cell_in(clean_string(fields.get("project_url")), FOUND) for fields in tags
     ]
     for number in others:
         comment = parse_comment(texts[number], dialects[number])
