@@ -78,7 +78,8 @@ def _read_text(sql: str, text: Text) -> None:
     if text.dialect in ("snowflake", "postgres", "redshift", ""):
         sql = tokens.without_run_quotes(sql)
     found, cut = tokens.tokenized(sql, dialect)
-    if not cut and _has_jinja(found):
+    templated = "{{" in sql or "{%" in sql or "{#" in sql or "%}" in sql
+    if not cut and templated and _has_jinja(found):
         sql = tokens.without_jinja(sql)
         found, cut = tokens.tokenized(sql, dialect)
         text.miss("jinja", "the text holds template expressions that were not rendered")

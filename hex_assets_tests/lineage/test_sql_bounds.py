@@ -1,4 +1,7 @@
-"""Texts that are huge, deep, broken or hostile: no error, and never over two seconds."""
+"""Texts that are huge, deep, broken or hostile: no error, and never over two seconds.
+
+Times are of the processor, so that a busy machine fails no test.
+"""
 
 from __future__ import annotations
 
@@ -32,25 +35,25 @@ BIG = {
 
 @pytest.mark.parametrize("name", BIG)
 def test_a_big_text_costs_under_two_seconds_and_keeps_its_table(name: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     found = extract(BIG[name], "snowflake")
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert found.sources == ("t",)
 
 
 def test_400_unions_give_400_tables() -> None:
     sql = " UNION ALL ".join(f"SELECT a FROM t{n}" for n in range(400))
-    start = time.perf_counter()
+    start = time.process_time()
     found = extract(sql, "bigquery")
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert len(found.sources) == 400
     assert len(dict(found.columns)["a"]) == 400
 
 
 def test_60_nested_selects_carry_the_column_through() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     found = extract(nested(60), "postgres")
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert found.columns == (("a", ("db.base.a",)),)
 
 
@@ -69,9 +72,9 @@ HOSTILE = {
 @pytest.mark.parametrize("dialect", ["snowflake", "bigquery", "clickhouse", "tsql"])
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_text_that_would_not_end_is_given_up_and_says_so(name: str, dialect: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     found = extract(HOSTILE[name], dialect)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert found.sources == ("t",)
     assert not found.partial or found.reason in ("too_large", "too_slow", "cut", "syntax")
 
