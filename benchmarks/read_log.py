@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
+from importlib import import_module
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -185,6 +186,11 @@ def source_count(source: LogSource) -> int:
     return sum(batch.num_rows for batch in source.read(DAY))
 
 
+CLIENTS = {
+    "mysql": ("pymysql",),
+    "postgres": ("psycopg",),
+    "clickhouse": ("clickhouse_connect", "clickhouse_connect.driver.httpclient", "numpy"),
+}
 WAYS: dict[str, Callable[[Any], int]] = {"source": source_count, "bare": bare_count}
 SERVERS = {"mariadb": mariadb, "clickhouse": clickhouse, "postgres": postgres}
 
@@ -204,6 +210,8 @@ def measured(settings: dict[str, Any], way: str) -> dict[str, float]:
 def child(way: str, settings: dict[str, Any]) -> None:
     """Read once and print what it took."""
     source = warehouse_settings(settings).source("bench")
+    for client in CLIENTS[settings["type"]]:
+        import_module(client)  # the time is that of the read, not of Python's start
     start = perf_counter()
     rows = WAYS[way](source)
     seconds = perf_counter() - start
@@ -214,9 +222,10 @@ def child(way: str, settings: dict[str, Any]) -> None:
 @click.command(help=__doc__)
 @click.option("--source", type=click.Choice([*SERVERS, "all"]), default="all")
 @click.option("--rows", default=1_000_000, show_default=True)
+@click.option("--runs", default=3, show_default=True, help="of which the best counts")
 @click.option("--child", "way", type=click.Choice(list(WAYS)), hidden=True)
 @click.option("--settings", hidden=True)
-def main(source: str, rows: int, way: str | None, settings: str | None) -> None:
+def main(source: str, rows: int, runs: int, way: str | None, settings: str | None) -> None:
     if way and settings:
         return child(way, json.loads(settings))
     report = Table(title=f"{rows:,} rows, one in five of Hex")
@@ -225,13 +234,13 @@ def main(source: str, rows: int, way: str | None, settings: str | None) -> None:
     failed = False
     for name in SERVERS if source == "all" else [source]:
         with SERVERS[name](rows) as entry:
-            # The best of three, taken in turn: the machine has other work.
-            runs = [(measured(entry, "source"), measured(entry, "bare")) for _ in range(3)]
-        ours = min((run[0] for run in runs), key=lambda run: run["seconds"])
-        bare = min((run[1] for run in runs), key=lambda run: run["seconds"])
+            # Taken in turn, and the best of each: the machine has other work.
+            tries = [(measured(entry, "source"), measured(entry, "bare")) for _ in range(runs)]
+        ours = min((run[0] for run in tries), key=lambda run: run["seconds"])
+        bare = min((run[1] for run in tries), key=lambda run: run["seconds"])
         if ours["rows"] != rows // 5 or bare["rows"] != rows // 5:
             raise click.ClickException(f"{name}: {ours['rows']} and {bare['rows']} rows were read")
-        peak = max(run[0]["mb"] for run in runs)
+        peak = max(run[0]["mb"] for run in tries)
         ratio, limit = ours["seconds"] / bare["seconds"], LIMITS[name] * rows / 1e6
         good = ours["seconds"] < limit and peak < RSS_LIMIT_MB and ratio <= RATIO_LIMIT
         failed |= not good
@@ -240,7 +249,7 @@ def main(source: str, rows: int, way: str | None, settings: str | None) -> None:
             *[f"{ratio:.2f}", f"{peak:.0f}", f"< {limit:g} s, <= {RATIO_LIMIT}, < {RSS_LIMIT_MB}"],
             "ok" if good else "missed",
         )
-    Console().print(report)
+    Console(width=110).print(report)
     sys.exit(failed)
 
 

@@ -228,7 +228,7 @@ FROM {self.settings.logTable}"""
                 sslrootcert=settings.caCert,
                 connect_timeout=10,
                 application_name="hex_assets",
-                options="-c timezone=UTC",
+                options="-c timezone=UTC -c work_mem=64MB",  # the day is sorted by time
                 autocommit=True,
             )
         except UnsetVariable as error:

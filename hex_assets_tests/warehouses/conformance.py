@@ -197,10 +197,11 @@ class Conformance:
         found = (losses.failed_count, losses.empty_text_count, losses.untagged_count)
         assert found == engine.losses
 
-    def test_every_row_resumes_after_itself(self, engine: Engine) -> None:
+    def test_a_read_resumes_after_any_row(self, engine: Engine) -> None:
         whole = pa.Table.from_batches(engine.source().read(DAY)).combine_chunks().to_batches()[0]
         ids = whole["query_id"].to_pylist()
-        for done in range(1, whole.num_rows + 1):
+        # The first row, each of the three of one microsecond, a later one and the last.
+        for done in (1, 3, 4, 5, 8, whole.num_rows):
             position = last_position(whole.slice(0, done))
             rest = rows(engine.source().read(DAY, position))
             assert {row["query_id"] for row in rest} >= set(ids[done:])
