@@ -119,7 +119,7 @@ def _newest_cells(store: TableStore, names: Names) -> pa.Table | None:
 
 def _statements(store: TableStore, names: Names, edge_days: list[str]) -> pa.Table:
     """The ledger of the same days, for SQL texts and output columns."""
-    tables = [store.read(names.statements.path, day) for day in edge_days]
+    tables = [STATEMENTS.conform(store.read(names.statements.path, day)) for day in edge_days]
     return pa.concat_tables([STATEMENTS.empty(), *tables])
 
 
