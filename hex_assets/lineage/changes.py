@@ -7,7 +7,7 @@ from sqlglot import exp
 from hex_assets.lineage.functions import files_of, table_of
 from hex_assets.lineage.names import named
 from hex_assets.lineage.queries import QueryReader
-from hex_assets.lineage.reader import Cte, Env
+from hex_assets.lineage.reader import Cte, Env, Malformed
 from hex_assets.lineage.relations import (
     BaseTable,
     Derived,
@@ -245,7 +245,10 @@ class ChangeReader(QueryReader):
         env = self.ctes(node, env, None)
         scope = Scope(self.dialect)
         target = self.target_scope(node.this, env, scope)
-        self.from_item(node.args["using"], scope, env)
+        using = node.args.get("using")
+        if not isinstance(using, exp.Expr):
+            raise Malformed("MERGE without its source")
+        self.from_item(using, scope, env)
         if node.args.get("on") is not None:
             self.reading.use(self.origins(node.args["on"], scope, env), "join")
         source = scope.sources[-1].relation
@@ -265,7 +268,9 @@ class ChangeReader(QueryReader):
         env: Env,
     ) -> None:
         """UPDATE or INSERT of a MERGE."""
-        if isinstance(action, exp.Update):
+        if isinstance(action, exp.Update) and not isinstance(action.args["expressions"], list):
+            self.outputs(source, [])  # UPDATE *
+        elif isinstance(action, exp.Update):
             for item in action.expressions:
                 if isinstance(item, exp.EQ):
                     self.assignment(item.this, item.expression, scope, env)

@@ -149,7 +149,7 @@ class FromReader(PivotReader):
                 return
         if len(name.parts) > 1 and self.dialect in UNNESTED_PATHS:
             qualifiers = [piece.name for piece in node.parts[:-1]]
-            if scope.relation_named([qualifiers[0].casefold()]) is not None:
+            if qualifiers and scope.relation_named([qualifiers[0].casefold()]) is not None:
                 found = scope.qualified(qualifiers, node.parts[-1].name)
                 fields = MAYBE if self.dialect == "bigquery" else WEAK
                 relation = Produced(found[1] if found else NOTHING, [], fields)

@@ -23,6 +23,10 @@ class TooSlow(Exception):
     """The time limit of one statement is over."""
 
 
+class Malformed(Exception):
+    """The parser took broken SQL for a statement of which a part is missing."""
+
+
 @dataclass
 class Cte:
     """A common table expression, or ClickHouse's named scalar; read when it is asked for."""
