@@ -16,7 +16,7 @@ from hex_assets.lineage import dialects, tokens
 from hex_assets.lineage.fallback import read_names
 from hex_assets.lineage.model import SchemaProvider, StatementLineage
 from hex_assets.lineage.patterns import read_pattern
-from hex_assets.lineage.reader import Reading, TooSlow
+from hex_assets.lineage.reader import Malformed, Reading, TooSlow
 from hex_assets.lineage.result import Text
 from hex_assets.lineage.schema import provider
 from hex_assets.lineage.special import NO_LINEAGE, special, without_block
@@ -197,6 +197,9 @@ def _read_tree(sql: str, chunk: list[Token], tree: exp.Expr, text: Text, dialect
         has_lineage = StatementReader(reading).read(tree)
     except TooSlow:
         text.miss("too_slow", f"the text took over {TIME_LIMIT_SECONDS:g} s")
+        return False
+    except Malformed as error:
+        text.first_error = text.first_error or str(error)
         return False
     except RecursionError:
         raise

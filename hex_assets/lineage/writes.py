@@ -6,6 +6,7 @@ from sqlglot import exp
 
 from hex_assets.lineage.changes import ChangeReader, column_names
 from hex_assets.lineage.names import named
+from hex_assets.lineage.reader import Malformed
 from hex_assets.lineage.scopes import Scope, Source
 
 QUERIES = (exp.Select, exp.SetOperation, exp.Subquery, exp.Values, exp.Table, exp.Pivot)
@@ -34,6 +35,8 @@ class StatementReader(ChangeReader):
         elif isinstance(node, exp.Copy):
             self.copy(node)
         elif isinstance(node, exp.Export):
+            if not isinstance(node.this, exp.Expr):
+                raise Malformed("EXPORT DATA without its query")
             self.outputs(self.query(node.this, {}, None), [])
             for option in node.find_all(exp.Property):
                 if option.name.lower() == "uri":
