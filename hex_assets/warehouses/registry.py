@@ -19,6 +19,7 @@ MODULES: dict[str, str] = {
     "presto": "hex_assets.warehouses.trino:PrestoSettings",
     "snowflake": "hex_assets.warehouses.snowflake:SnowflakeSettings",
     "trino": "hex_assets.warehouses.trino:TrinoSettings",
+    "trino_runtime": "hex_assets.warehouses.trino_runtime:TrinoRuntimeSettings",
 }
 """`type` in the settings -> the settings class, imported when a warehouse of the type is used."""
 

@@ -14,15 +14,12 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from typing_extensions import Self
+from pydantic import Field
 
 from hex_assets.probe import Finding
-from hex_assets.secret import Secret
 from hex_assets.warehouses.base import (
     MARKER_HALVES,
     CannotConnect,
-    LogSource,
     LogSourceError,
     Losses,
     Position,
@@ -40,52 +37,25 @@ IN_WINDOW = "query_id >= %(start)s AND query_id < %(end)s"
 class TrinoListener(MySQLServer):
     """The MySQL or MariaDB database of Trino's event listener."""
 
-    database: str = Field(pattern=r"^[A-Za-z0-9_$]+$", description="such as trino_log")
-    table: str = Field(default="trino_queries", pattern=r"^[A-Za-z0-9_$]+$")
-
-
-class TrinoCoordinator(BaseModel):
-    """A coordinator whose memory is asked for its last queries: best effort."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    host: str = Field(description="host name, without scheme")
-    port: int = Field(default=443, ge=1, le=65535)
-    user: str = Field(description="user that may see Hex's queries")
-    password: Secret | None = Field(default=None, description="its password; needs TLS")
-    secure: bool = Field(default=True, description="TLS")
-    caCert: str | None = Field(default=None, description="PEM file of the authority to trust")
+    database: str = Field(pattern=r"^[A-Za-z0-9_$-]+$", description="such as trino_log")
+    table: str = Field(default="trino_queries", pattern=r"^[A-Za-z0-9_$-]+$")
 
 
 class TrinoSettings(WarehouseSettings):
-    """A Trino cluster: its event listener's table, or its coordinator's memory."""
+    """A Trino cluster by its MySQL event listener's table: the complete log."""
 
     dialect: ClassVar[str] = "trino"
 
     type: Literal["trino"]
-    listener: TrinoListener | None = Field(default=None, description="the complete log")
-    coordinator: TrinoCoordinator | None = Field(
-        default=None, description="best effort: the coordinator forgets queries in minutes"
-    )
+    listener: TrinoListener = Field(description="where the event listener writes")
     maxRuntimeMinutes: int = Field(
         default=60, ge=1, description="how long a query runs at most; the log is complete after it"
     )
 
-    @model_validator(mode="after")
-    def _one_log(self) -> Self:
-        if (self.listener is None) == (self.coordinator is None):
-            raise ValueError("set one of listener (the complete log) or coordinator (best effort)")
-        return self
-
-    def source(self, name: str) -> LogSource:
+    def source(self, name: str) -> TrinoListenerLog:
         """The log source of these settings; connects to nothing yet."""
-        if self.listener:
-            lag = timedelta(minutes=self.maxRuntimeMinutes)
-            return TrinoListenerLog(name, self, self.listener, self.dialect, lag)
-        from hex_assets.warehouses.trino_runtime import TrinoRuntimeLog
-
-        assert self.coordinator  # one of both, see above
-        return TrinoRuntimeLog(name, self, self.coordinator, self.dialect)
+        lag = timedelta(minutes=self.maxRuntimeMinutes)
+        return TrinoListenerLog(name, self, self.listener, self.dialect, lag)
 
 
 class PrestoSettings(TrinoSettings):
@@ -94,12 +64,6 @@ class PrestoSettings(TrinoSettings):
     dialect: ClassVar[str] = "presto"
 
     type: Literal["presto"]  # type: ignore[assignment]
-
-    @model_validator(mode="after")
-    def _no_coordinator(self) -> Self:
-        if self.coordinator:
-            raise ValueError("the Trino client does not speak to a Presto coordinator")
-        return self
 
 
 @dataclass(frozen=True)
@@ -119,7 +83,7 @@ class TrinoListenerLog:
         parameters = _span(window) | ({"after": resume.query_id} if resume else {})
         statement = (
             "SELECT query_id, query, catalog, `schema`, `user`, inputs_json, output_json"
-            f" FROM {self._table} WHERE {IN_WINDOW} AND query_state = 'FINISHED' AND {MARKED}"
+            f" FROM {self._quoted} WHERE {IN_WINDOW} AND query_state = 'FINISHED' AND {MARKED}"
             f"{after} ORDER BY query_id"
         )
         with self._connection() as connection:
@@ -162,7 +126,7 @@ class TrinoListenerLog:
             f"SELECT COUNT(CASE WHEN query_state = 'FAILED' AND {MARKED} THEN 1 END),"
             f" COUNT(CASE WHEN query = '' AND {mine} THEN 1 END),"
             f" COUNT(CASE WHEN query_state = 'FINISHED' AND query <> '' AND {mine}"
-            f" AND NOT {MARKED} THEN 1 END) FROM {self._table} WHERE {IN_WINDOW}"
+            f" AND NOT {MARKED} THEN 1 END) FROM {self._quoted} WHERE {IN_WINDOW}"
         )
         failed, empty, untagged = self._one(statement, _span(window) | {"user": user or ""})
         return Losses(failed, empty, untagged if user else None)
@@ -181,7 +145,7 @@ class TrinoListenerLog:
             )
             findings.append(Finding("login", "ok", place))
             (count,) = self._one(
-                f"SELECT COUNT(*) FROM {self._table} WHERE {IN_WINDOW} AND {MARKED}",
+                f"SELECT COUNT(*) FROM {self._quoted} WHERE {IN_WINDOW} AND {MARKED}",
                 _span(Window(now - timedelta(days=1), now)),
             )
         except CannotConnect as error:
@@ -207,6 +171,10 @@ class TrinoListenerLog:
     @property
     def _table(self) -> str:
         return f"{self.listener.database}.{self.listener.table}"
+
+    @property
+    def _quoted(self) -> str:
+        return f"`{self.listener.database}`.`{self.listener.table}`"
 
     def _connection(self) -> AbstractContextManager[Any]:
         return mysql_connection(

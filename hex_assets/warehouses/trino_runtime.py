@@ -10,21 +10,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field
 
 from hex_assets.probe import Finding
+from hex_assets.secret import Secret
 from hex_assets.warehouses.base import (
     CannotConnect,
     CannotRead,
     LogSourceError,
     Losses,
     Position,
+    WarehouseSettings,
     Window,
 )
 from hex_assets.warehouses.reading import batches, without_secrets
-from hex_assets.warehouses.trino import TrinoCoordinator, TrinoSettings
 from hex_assets.warehouses.vendor import as_utc, utc_text, vendor_module
 
 # Hex's marker in two parts: a statement with the whole marker would find itself.
@@ -32,7 +34,33 @@ MARKED = "strpos(query, '-- Hex query ' || 'metadata:') > 0"
 BEST_EFFORT = (
     "the coordinator keeps 100 queries for 15 minutes by default and forgets all on a restart"
 )
-MEND = "set up the MySQL event listener and `listener:`, see docs/warehouses/trino.md"
+MEND = "set up the MySQL event listener and `type: trino`, see docs/warehouses/trino.md"
+
+
+class TrinoCoordinator(BaseModel):
+    """A coordinator whose memory is asked for its last queries: best effort."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: str = Field(description="host name, without scheme")
+    port: int = Field(default=443, ge=1, le=65535)
+    user: str = Field(description="user that may see Hex's queries")
+    password: Secret | None = Field(default=None, description="its password; needs TLS")
+    secure: bool = Field(default=True, description="TLS")
+    caCert: str | None = Field(default=None, description="PEM file of the authority to trust")
+
+
+class TrinoRuntimeSettings(WarehouseSettings):
+    """A Trino cluster by its coordinator's memory: best effort, for a trial."""
+
+    dialect: ClassVar[str] = "trino"
+
+    type: Literal["trino_runtime"]
+    coordinator: TrinoCoordinator = Field(description="it forgets queries in minutes")
+
+    def source(self, name: str) -> TrinoRuntimeLog:
+        """The log source of these settings; connects to nothing yet."""
+        return TrinoRuntimeLog(name, self, self.coordinator)
 
 
 @dataclass(frozen=True)
@@ -40,9 +68,9 @@ class TrinoRuntimeLog:
     """What one coordinator still remembers."""
 
     name: str
-    settings: TrinoSettings
+    settings: TrinoRuntimeSettings
     coordinator: TrinoCoordinator
-    dialect: str
+    dialect: str = "trino"
     lag: timedelta = timedelta(0)
     retention: timedelta | None = None
     """Unknown: it depends on how many queries came since."""

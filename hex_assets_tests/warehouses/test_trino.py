@@ -139,7 +139,7 @@ def coordinator() -> Iterator[Coordinator]:
 
 def remembered(port: int, user: str = "reader", **more: object) -> LogSource:
     entry = {"host": "127.0.0.1", "port": port, "user": user, "secure": False} | more
-    return warehouse_settings({"type": "trino", "coordinator": entry}).source("trino")
+    return warehouse_settings({"type": "trino_runtime", "coordinator": entry}).source("trino")
 
 
 def test_what_the_coordinator_remembers_is_read_and_resumed(coordinator: Coordinator) -> None:
@@ -164,8 +164,3 @@ def test_a_coordinator_that_refuses_or_is_not_there_is_told(coordinator: Coordin
         rows(remembered(coordinator.server_port, "stranger").read(DAY))
     with pytest.raises(CannotConnect, match="needs TLS"):
         rows(remembered(1, password={"env": "TEST_RIGHT"}).read(DAY))
-
-
-def test_one_log_is_asked_for() -> None:
-    with pytest.raises(ValueError, match="set one of listener"):
-        warehouse_settings({"type": "trino"})
