@@ -51,10 +51,11 @@ def _groups(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[s
         found[settings_class(kind).__name__] = f"`warehouses`, type `{kind}`"
     pending = list(found)
     while pending:
-        for key, value in definitions[pending.pop(0)].get("properties", {}).items():
+        holder = pending.pop(0)
+        for key, value in definitions[holder].get("properties", {}).items():
             for name in _references(value):
                 if name != SECRET and name not in found:
-                    found[name] = f"`{key}`"
+                    found[name] = f"{found[holder]}, `{key}`"
                     pending.append(name)
     return {
         title: definitions[name]
