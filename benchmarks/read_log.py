@@ -210,7 +210,7 @@ def measured(settings: dict[str, Any], way: str) -> dict[str, float]:
 def child(way: str, settings: dict[str, Any]) -> None:
     """Read once and print what it took."""
     source = warehouse_settings(settings).source("bench")
-    for client in (*CLIENTS[settings["type"]], "pyarrow.compute"):
+    for client in (*CLIENTS[settings["type"]], "pyarrow.compute", "pandas"):
         import_module(client)  # the time is that of the read, not of Python's start
     start = perf_counter()
     rows = WAYS[way](source)
