@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 APT_LIST := hex_assets_tests/servers/apt-packages.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui serve test test-fast test-engines lint format lock apt-packages clean
+.PHONY: help demo ui serve test test-fast lint format lock apt-packages clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 16
@@ -35,14 +35,11 @@ serve: $(VENV)/.ready  ## only the demo's servers, for commands of your own
 	@$(BIN)/hex-assets demo --serve
 
 test: $(VENV)/.ready lint apt-packages  ## all tests, the slow ones last
-	@$(BIN)/python -m pytest -q -m "not slow and not engines"
-	@$(BIN)/python -m pytest -q -m "slow and not engines"
+	@$(BIN)/python -m pytest -q -m "not slow"
+	@$(BIN)/python -m pytest -q -m "slow"
 
 test-fast: $(VENV)/.ready  ## the tests that take no server and no time
-	@$(BIN)/python -m pytest -q -m "not slow and not engines"
-
-test-engines: $(VENV)/.ready apt-packages  ## real MySQL 8 and Trino; downloads 1.4 GB from Maven Central
-	@$(BIN)/python -m pytest -q -m engines
+	@$(BIN)/python -m pytest -q -m "not slow"
 
 lint: $(VENV)/.ready  ## ruff and mypy
 	@$(BIN)/ruff check .
