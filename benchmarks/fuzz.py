@@ -16,7 +16,8 @@ from time import perf_counter
 import click
 import pyarrow as pa
 
-from hex_assets.lineage import annotate, extract, parse_comment
+from hex_assets.lineage import extract, parse_comment
+from hex_assets.lineage.log import annotate_with_sql
 
 PROJECT = "5f1c2c1e-3f0f-4b0a-9d1e-0123456789ab"
 CELL = "6f1c2c1e-3f0f-4b0a-9d1e-0123456789ab"
@@ -44,6 +45,9 @@ STATEMENTS = (
 DIALECTS = (
     *("snowflake", "bigquery", "redshift", "databricks", "trino", "clickhouse", "mysql"),
     *("postgres", "duckdb", "tsql", "athena"),
+)
+TAG_FIELDS = (
+    *("project_id", "project_name", "cell_id", "context", "user_email", "connection", "trace_id"),
 )
 PIECES = (
     *"{}[]()\"'`\\\n\r\t:,;-*/#@$.\x00\ud800\u2028",
@@ -115,21 +119,29 @@ def fuzz_comments(count: int, seed: int) -> tuple[Counter[str], list[tuple[str, 
             examples.append((found, text))
         batch.append(text.encode("utf-8", "replace").decode())
         if len(batch) == 10_000 or number == count - 1:
-            problems.update(_batch_problems(batch, dialect))
+            wrong, found_in_log = _batch_problems(batch, dialect)
+            problems.update(wrong)
+            examples += found_in_log
             batch = []
     return problems, examples
 
 
-def _batch_problems(texts: list[str], dialect: str) -> Counter[str]:
+def _batch_problems(texts: list[str], dialect: str) -> tuple[Counter[str], list[tuple[str, str]]]:
     """A log is read by columns, a text alone is not: both must say the same."""
-    rows = annotate(pa.table({"text": texts, "dialect": [dialect] * len(texts)})).to_pylist()
-    names = ("project_id", "project_name", "cell_id", "context", "user_email", "connection")
+    log, sql = annotate_with_sql(pa.table({"text": texts, "dialect": [dialect] * len(texts)}))
     wrong: Counter[str] = Counter()
-    for text, row in zip(texts, rows, strict=True):
+    examples: list[tuple[str, str]] = []
+    for text, row, own in zip(texts, log.to_pylist(), sql.to_pylist(), strict=True):
         alone = parse_comment(text, dialect)
-        if row["comment"] != alone.status or any(row[n] != getattr(alone, n) for n in names):
-            wrong["a log says otherwise than a text alone"] += 1
-    return wrong
+        said = {"comment": alone.status, "sql": alone.sql} | {
+            n: getattr(alone, n) for n in TAG_FIELDS
+        }
+        read = {"comment": row["comment"], "sql": own} | {n: row[n] for n in TAG_FIELDS}
+        if said != read:
+            names = ", ".join(name for name in said if said[name] != read[name])
+            wrong[f"a log says otherwise than a text alone: {names}"] += 1
+            examples.append((f"{dialect}: {names}", text))
+    return wrong, examples
 
 
 def fuzz_statements(
