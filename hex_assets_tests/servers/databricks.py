@@ -124,6 +124,14 @@ class DatabricksServer:
         for table in tree.find_all(exp.Table):
             if table.catalog.lower() == "system":
                 table.set("catalog", exp.to_identifier("db_system"))
+        # Databricks counts 0 over no rows, DuckDB's macro gives NULL.
+        tree = tree.transform(
+            lambda node: (
+                exp.func("coalesce", node, exp.Literal.number(0))
+                if isinstance(node, exp.CountIf) and not isinstance(node.parent, exp.Coalesce)
+                else node
+            )
+        )
         with self._lock:
             result = self.db.execute(tree.sql(dialect="duckdb"), parameters or None)
             return result.to_arrow_table()

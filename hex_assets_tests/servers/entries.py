@@ -7,9 +7,9 @@ from datetime import datetime, timedelta, timezone
 
 from hex_assets.warehouses.base import MARKER, Window
 
-DAY = Window(
-    datetime(2026, 11, 22, tzinfo=timezone.utc), datetime(2026, 11, 23, tzinfo=timezone.utc)
-)
+_TODAY = datetime.now(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
+# The day before yesterday: over for every source's lag, inside every source's retention.
+DAY = Window(_TODAY - timedelta(days=2), _TODAY - timedelta(days=1))
 NOON = DAY.start + timedelta(hours=12)
 COMMENT = f'{MARKER} {{"project_id": "p-1", "trace_id": "t"}}'
 
