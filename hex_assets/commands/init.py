@@ -63,3 +63,4 @@ def init(
     if CHANGE_ME in text:
         click.echo(f"Now replace {CHANGE_ME} in hex_assets.yaml.")
     click.echo("Then copy .env.example to .env, fill it in, and run `hex-assets doctor`.")
+    click.echo("All well? DAGSTER_HOME=$PWD dagster dev  (http://127.0.0.1:3000)")

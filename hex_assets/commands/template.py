@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 from typing import Any, get_args
 
@@ -157,6 +158,20 @@ def write_files(folder: Path, draft: Draft, *, force: bool) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         for path, text in texts.items():
             path.write_text(text, encoding="utf-8")
+        return [*texts, *_write_dagster_files(folder)]
     except OSError as error:
         raise click.ClickException(f"{folder} cannot be written: {error.strerror}") from None
-    return list(texts)
+
+
+def _write_dagster_files(folder: Path) -> list[Path]:
+    """The two files by which `dagster dev` finds definitions and keeps its history.
+
+    A file that exists belongs to somebody's Dagster project and stays as it is.
+    """
+    written = []
+    for name in ("workspace.yaml", "dagster.yaml"):
+        if not (folder / name).exists():
+            text = (resources.files(__package__) / name).read_text(encoding="utf-8")
+            (folder / name).write_text(text, encoding="utf-8")
+            written.append(folder / name)
+    return written

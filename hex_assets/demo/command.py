@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
@@ -33,6 +34,10 @@ def demo(folder: Path, ui: bool, serve: bool, port: int) -> None:
 
     Needs no account and no network. Everything listens on 127.0.0.1 and ends with the command.
     """
+    if find_spec("chdb") is None:
+        raise click.ClickException(
+            "the demo runs ClickHouse in chDB: pip install 'hex-assets[demo]'"
+        )
     console = output.console()
     # SIGTERM unwinds like Ctrl-C, so that no server is left behind.
     signal.signal(signal.SIGTERM, _interrupt)
@@ -59,12 +64,6 @@ def demo(folder: Path, ui: bool, serve: bool, port: int) -> None:
     except KeyboardInterrupt:
         console.print("\nstopped; the servers are down")
         sys.exit(0 if ui or serve else 130)
-    except ModuleNotFoundError as error:
-        if error.name != "chdb":
-            raise
-        raise click.ClickException(
-            "the demo runs ClickHouse in chDB: pip install 'hex-assets[demo]'"
-        ) from None
 
 
 def _print_environment(console: Console, environment: dict[str, str]) -> None:

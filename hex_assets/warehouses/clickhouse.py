@@ -335,7 +335,8 @@ class ClickHouseLog:
                 autogenerate_session_id=False,
             )
         except UnsetVariable as error:
-            raise CannotConnect(f"warehouse {self.name}: {error}", mend=str(error)) from None
+            unset = f"warehouse {self.name}: environment variable {error.name} is not set"
+            raise CannotConnect(unset, f"export {error.name}, or put it into .env") from None
         except ClickHouseError as error:
             raise self._explain(error) from None
         try:

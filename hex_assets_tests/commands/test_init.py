@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from dagster._core.workspace.load_target import WorkspaceFileTarget
 
 from hex_assets.commands.init import init
 from hex_assets.settings import load_settings
@@ -22,6 +23,23 @@ def test_the_written_file_is_valid_for_every_warehouse(kind: str, tmp_path: Path
     assert text.startswith("# yaml-language-server: $schema=hex_assets.schema.json\n")
     assert "HEX_TOKEN=\n" in (tmp_path / ".env.example").read_text()
     assert (tmp_path / "hex_assets.schema.json").is_file()
+
+
+def test_dagster_dev_finds_its_two_files_and_those_of_a_project_stay(tmp_path: Path) -> None:
+    (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: true}\n")
+    arguments = ["--defaults", "--force", "--folder", str(tmp_path)]
+    result = CliRunner().invoke(init, arguments)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "dagster.yaml").read_text() == "telemetry: {enabled: true}\n"
+    origins = WorkspaceFileTarget([str(tmp_path / "workspace.yaml")]).create_origins()
+    assert [origin.location_name for origin in origins] == ["hex_assets"]
+
+
+@pytest.mark.parametrize("name", ["dagster.yaml", "workspace.yaml"])
+def test_init_writes_what_this_repository_itself_runs_with(name: str) -> None:
+    root = Path(__file__).parents[2]
+    packaged = root / "hex_assets" / "commands" / name
+    assert packaged.read_text() == (root / name).read_text()
 
 
 def test_files_that_exist_are_kept_without_force(tmp_path: Path) -> None:

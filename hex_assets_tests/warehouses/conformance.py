@@ -223,7 +223,7 @@ class Conformance:
         settings = engine.settings().model_dump_json(exclude_none=True)
         command = [sys.executable, "-m", "hex_assets_tests.warehouses.killed_reader"]
         reader = subprocess.Popen(
-            [*command, settings, str(tmp_path)],
+            [*command, settings, str(tmp_path), DAY.start.isoformat(), DAY.end.isoformat()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
