@@ -249,8 +249,10 @@ class ChangeReader(QueryReader):
         if not isinstance(using, exp.Expr):
             raise Malformed("MERGE without its source")
         self.from_item(using, scope, env)
-        if node.args.get("on") is not None:
-            self.reading.use(self.origins(node.args["on"], scope, env), "join")
+        condition = node.args.get("on")
+        if not isinstance(condition, exp.Expr):  # False where ON is missing
+            raise Malformed("MERGE without its condition")
+        self.reading.use(self.origins(condition, scope, env), "join")
         source = scope.sources[-1].relation
         whens = node.args.get("whens")
         for when in whens.expressions if whens is not None else ():

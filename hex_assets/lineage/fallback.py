@@ -94,6 +94,7 @@ def _creates(tokens: list[Token], position: int) -> bool:
 def _cte_names(tokens: list[Token]) -> set[str]:
     names: set[str] = set()
     has_with = False
+    end = 0
     for position, token in enumerate(tokens):
         word = token.text.lower()
         has_with = has_with or word == "with"
@@ -104,7 +105,7 @@ def _cte_names(tokens: list[Token]) -> set[str]:
         if direct and token.token_type != TokenType.R_PAREN:
             names.add(word)
         elif word in ("with", ",", "recursive") and following[1:2] == ["("]:
-            end = position + 3
+            end = max(end, position + 3)  # a closing one is passed only once
             while end < len(tokens) and tokens[end].token_type != TokenType.R_PAREN:
                 end += 1
             if [t.text.lower() for t in tokens[end + 1 : end + 3]] == ["as", "("]:

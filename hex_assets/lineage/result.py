@@ -19,10 +19,20 @@ Parts = tuple[str, ...]
 class Text:
     """The statements of one text so far: their tables, what was made inside, what is missing."""
 
-    def __init__(self, dialect: str, schema: SchemaProvider | None, deadline: float) -> None:
+    def __init__(
+        self,
+        dialect: str,
+        schema: SchemaProvider | None,
+        deadline: float,
+        *,
+        isolated: bool = False,
+    ) -> None:
         self.dialect = dialect
         self.schema = schema
         self.deadline = deadline
+        """On the clock of this thread's processor time."""
+        self.isolated = isolated
+        """Whether it is read in a process that the system ends in time."""
         self.condition = False
         """Whether the query at hand is the condition of a branch: its columns only filter."""
         self.reasons: dict[str, str] = {}

@@ -12,7 +12,7 @@ from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from hex_assets.lineage import dialects, tokens
+from hex_assets.lineage import bounds, dialects, tokens
 from hex_assets.lineage.fallback import read_names
 from hex_assets.lineage.model import SchemaProvider, StatementLineage
 from hex_assets.lineage.patterns import read_pattern
@@ -20,15 +20,16 @@ from hex_assets.lineage.reader import Malformed, Reading, TooSlow
 from hex_assets.lineage.result import Text
 from hex_assets.lineage.schema import provider
 from hex_assets.lineage.special import NO_LINEAGE, special, without_block
-from hex_assets.lineage.stack import with_deep_stack
+from hex_assets.lineage.worker import WORKER, GivenUp
 from hex_assets.lineage.writes import StatementReader
 
 # Every statement that sqlglot does not know is in our result with its reason; a warning line
 # on stderr for each of a million log rows says nothing more.
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
-TIME_LIMIT_SECONDS = 1.5
-"""After this the rest of a text is read by tokens only; a text must cost less than 2 s."""
+TIME_LIMIT_SECONDS = 1.3
+"""Of the processor. After this the rest of a text is read by tokens only; a text must cost less
+than 2 s."""
 MAX_TOKENS = 120_000
 """Longer statements, after lists of constants are shortened, are read by tokens only: a parser
 does about 150,000 tokens a second."""
@@ -45,6 +46,9 @@ def extract(
 ) -> StatementLineage:
     """Derives what a text reads and writes, down to columns. Never raises for any text.
 
+    A text that may cost a parser long is read in a process of its own (see `worker`), which is
+    ended after 1.6 s of processor time; then its names are read off its tokens.
+
     Args:
         sql: one or more statements; Hex's comment may still be in it.
         dialect: sqlglot's name or a usual one (mariadb, motherduck, mssql, postgresql, ...).
@@ -60,16 +64,24 @@ def extract(
     """
     asked = dialects.canonical(dialect)
     schema = provider(catalog, default_catalog, default_schema)
-    text = Text(asked, schema, time.monotonic() + TIME_LIMIT_SECONDS)
+    sql = tokens.without_leading_comment(sql)
+    text = Text(asked, schema, time.thread_time() + TIME_LIMIT_SECONDS)
     try:
-        _read_text(tokens.without_leading_comment(sql), text)
-    except RecursionError:
-        text = Text(asked, schema, time.monotonic() + TIME_LIMIT_SECONDS)
-        deep = with_deep_stack(lambda: _read_text(tokens.without_leading_comment(sql), text))
-        if not deep:
+        _read_text(sql, text)
+    except (bounds.Heavy, RecursionError):
+        try:
+            return WORKER.read(sql, asked, schema)
+        except GivenUp as error:
             text = Text(asked, schema, 0.0)
-            _read_text(tokens.without_leading_comment(sql), text)
-            text.miss("too_large", "the text is nested too deeply to be parsed")
+            text.miss("gave_up", f"the text was given up and read by its keywords: {error}")
+            _read_text(sql, text)
+    return text.result()
+
+
+def read_to_the_end(sql: str, dialect: str, schema: SchemaProvider | None) -> StatementLineage:
+    """`extract` without a bound but the time limit: for a process that can be ended."""
+    text = Text(dialect, schema, time.thread_time() + TIME_LIMIT_SECONDS, isolated=True)
+    _read_text(sql, text)
     return text.result()
 
 
@@ -128,12 +140,12 @@ def _read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = Fal
         text.miss(
             "too_large", f"a statement of {len(chunk):,} tokens was read by its keywords only"
         )
-    elif tokens.too_deep(chunk):
-        text.miss("too_large", "the statement nests so deeply that it was read by its keywords")
-    elif time.monotonic() > text.deadline:
+    elif time.thread_time() > text.deadline:
         text.miss("too_slow", f"the text took over {TIME_LIMIT_SECONDS:g} s")
-    elif not cut and _parse(sql, chunk, text):
-        return
+    elif not cut:
+        _be_bounded(chunk, text)
+        if _parse(sql, chunk, text):
+            return
     names = read_names(chunk, cut=cut or _unbalanced(chunk))
     text.add_names(names)
     if not text.reasons:
@@ -144,22 +156,28 @@ def _read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = Fal
         )
 
 
+def _be_bounded(chunk: list[Token], text: Text) -> None:
+    if not text.isolated and not bounds.is_light(chunk):
+        raise bounds.Heavy
+
+
 def _parse(sql: str, chunk: list[Token], text: Text) -> bool:
     """Parses in the asked dialect, piece by piece, or in the next sensible one."""
-    start = time.monotonic()
+    start = time.thread_time()
     if _parse_as(sql, chunk, text, text.dialect):
         return True
-    cost = time.monotonic() - start
+    cost = time.thread_time() - start
     if not _unbalanced(chunk) and _parse_pieces(sql, chunk, text):
         return True
     for other in dialects.fallbacks(text.dialect):
-        if time.monotonic() + cost > text.deadline:
+        if time.thread_time() + cost > text.deadline:
             return False
         statement = sql[chunk[0].start : chunk[-1].end + 1]
         try:
             again = tokens.shortened(Dialect.get_or_raise(other or None).tokenize(statement))
         except SqlglotError:
             continue
+        _be_bounded(again, text)
         if _parse_as(statement, again, text, other):
             text.other_dialect = text.other_dialect or other or "sqlglot"
             return True
@@ -236,7 +254,7 @@ def _parse_pieces(sql: str, chunk: list[Token], text: Text) -> bool:
     index = 0
     while index < len(bounds) - 1:
         for end in range(len(bounds) - 1, index, -1):
-            if time.monotonic() > text.deadline:
+            if time.thread_time() > text.deadline:
                 return False
             piece = chunk[bounds[index] : bounds[end]]
             if len(piece) == 1 and piece[0].text.upper() in ("BEGIN", "END", "GO", "ELSE"):

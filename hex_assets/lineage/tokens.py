@@ -10,7 +10,8 @@ from sqlglot.errors import TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 _LEADING_COMMENT = re.compile(r"\s*--\s*Hex query metadata:\s*(?=\{)")
-_JINJA = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
+_JINJA_START = re.compile(r"\{[#%{]")
+_JINJA_ENDS = {"{#": "#}", "{%": "%}", "{{": "}}"}
 JINJA_NAME = "__jinja__"
 
 # What a list of constants is made of; a run of these longer than LONG_RUN is shortened.
@@ -44,23 +45,41 @@ def without_leading_comment(sql: str) -> str:
     return sql[end:]
 
 
-_RUN_BODY = re.compile(
-    r"\b(?:execute\s+immediate|do(?:\s+language\s+\w+)?)\s+(\$\w*\$)(.*?)\1", re.I | re.S
+_RUN_START = re.compile(
+    r"\b(?:execute\s+immediate|do(?:\s+language\s+\w+)?)\s+(\$\w*\$)", re.IGNORECASE
 )
+MAX_RUN_QUOTES = 200
+"""More of them in a text are left as they are: each may be searched for up to the text's end."""
 
 
 def without_run_quotes(sql: str) -> str:
     """EXECUTE IMMEDIATE $$ ... $$ and DO $$ ... $$ as the statements that they run."""
-    return _RUN_BODY.sub(r"\2;", sql) if "$" in sql else sql
+    if "$" not in sql:
+        return sql
+    pieces: list[str] = []
+    done = 0
+    for opened, _ in zip(_RUN_START.finditer(sql), range(MAX_RUN_QUOTES), strict=False):
+        end = sql.find(opened[1], opened.end())
+        if opened.start() >= done and end >= 0:
+            pieces += [sql[done : opened.start()], sql[opened.end() : end], ";"]
+            done = end + len(opened[1])
+    return "".join([*pieces, sql[done:]])
 
 
 def without_jinja(sql: str) -> str:
     """Blanks template blocks and puts a placeholder name for template expressions."""
-
-    def replacement(match: re.Match[str]) -> str:
-        return JINJA_NAME if match.group().startswith("{{") else " "
-
-    return _JINJA.sub(replacement, sql)
+    pieces: list[str] = []
+    done = 0
+    ends = dict.fromkeys(_JINJA_ENDS, 0)
+    for opened in _JINJA_START.finditer(sql):
+        mark = opened.group()
+        if opened.start() < done or ends[mark] < 0:  # inside another, or nothing closes it
+            continue
+        ends[mark] = sql.find(_JINJA_ENDS[mark], opened.end())
+        if ends[mark] >= 0:
+            pieces += [sql[done : opened.start()], JINJA_NAME if mark == "{{" else " "]
+            done = ends[mark] + 2
+    return "".join([*pieces, sql[done:]])
 
 
 def tokenized(sql: str, dialect: Dialect) -> tuple[list[Token], bool]:
@@ -294,33 +313,3 @@ def without_double_parentheses(tokens: list[Token]) -> list[Token]:
         if partner.get(start + 1) == end - 1:
             doubled |= {start + 1, end - 1}
     return [token for position, token in enumerate(tokens) if position not in doubled]
-
-
-MAX_STRUCTS = 8
-"""STRUCT calls within each other: the parser reads each of their arguments twice, so that twenty
-of them cost 20 s."""
-MAX_NESTED = 150
-"""Queries, brackets or parentheses within each other that a parser reads in well under a second."""
-_TWICE_READ = frozenset({"STRUCT", "TUPLE", "ROW"})
-
-
-def too_deep(tokens: list[Token]) -> bool:
-    """Whether a parser would take very long for a statement, judged by how it nests."""
-    opened: list[bool] = []
-    structs = brackets = 0
-    for position, token in enumerate(tokens):
-        kind = token.token_type
-        if kind == TokenType.L_PAREN:
-            opened.append(position > 0 and tokens[position - 1].text.upper() in _TWICE_READ)
-            structs += opened[-1]
-            if structs > MAX_STRUCTS or len(opened) > MAX_NESTED:
-                return True
-        elif kind == TokenType.R_PAREN and opened:
-            structs -= opened.pop()
-        elif kind in (TokenType.L_BRACE, TokenType.L_BRACKET):
-            brackets += 1
-            if brackets > MAX_NESTED:
-                return True
-        elif kind in (TokenType.R_BRACE, TokenType.R_BRACKET):
-            brackets -= 1
-    return False
