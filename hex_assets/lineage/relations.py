@@ -35,6 +35,14 @@ def merged(parts: Iterable[Origins]) -> Origins:
     return NOTHING.union(*parts)
 
 
+MAX_COLUMNS = 20_000
+"""Of one query: stars of stars double with each step, and no warehouse gives that many."""
+
+
+class TooWide(Exception):
+    """A query has more columns than any warehouse gives."""
+
+
 class Relation:
     """Something with columns. `lookup` takes a folded name and the spelling in the text."""
 
@@ -108,15 +116,21 @@ class Derived(Relation):
     items: list[tuple[str, Origins] | Rest] = field(default_factory=list)
     index: dict[str, Origins] = field(default_factory=dict)
     rests: list[Rest] = field(default_factory=list)
+    _answers: dict[str, Answer] = field(default_factory=dict)
+    """Of `lookup` by spelling: a query that is read twice by each next one is asked only once."""
 
     def add(self, name: str, origins: Origins) -> None:
         """Adds a named column."""
+        if len(self.items) >= MAX_COLUMNS:
+            raise TooWide
+        self._answers.clear()
         self.items.append((name, origins))
         self.index.setdefault(name.casefold(), origins)
 
     def pass_on(self, rest: Rest) -> None:
         """Adds what a star passes on."""
         if rest.is_open():
+            self._answers.clear()
             self.items.append(rest)
             self.rests.append(rest)
         else:
@@ -130,7 +144,11 @@ class Derived(Relation):
             return SURE, origins
         if not self.rests:
             return NOT_HERE
-        return choose([rest.lookup(key, name) for rest in self.rests])
+        answer = self._answers.get(name)
+        if answer is None:
+            answer = choose([rest.lookup(key, name) for rest in self.rests])
+            self._answers[name] = answer
+        return answer
 
     def star(self) -> list[tuple[str, Origins]]:
         """All columns in order; `*` for the ones not known by name."""
@@ -140,6 +158,8 @@ class Derived(Relation):
                 columns.extend(item.star())
             else:
                 columns.append(item)
+            if len(columns) > MAX_COLUMNS:
+                raise TooWide
         return columns
 
     def is_open(self) -> bool:
@@ -165,17 +185,28 @@ class SetResult(Relation):
     """A set operation of which a branch's columns are not all known: matched by name."""
 
     branches: list[Relation]
+    _answers: dict[str, Answer] = field(default_factory=dict)
+    _star: list[tuple[str, Origins]] | None = None
 
     def lookup(self, key: str, name: str) -> Answer:
         """How certain the column is here, and its origins."""
-        answers = [branch.lookup(key, name) for branch in self.branches]
-        found = [answer for answer in answers if answer[0] != NO]
-        if not found:
-            return NOT_HERE
-        return min(answer[0] for answer in found), merged(answer[1] for answer in found)
+        known = self._answers.get(name)
+        if known is None:
+            answers = [branch.lookup(key, name) for branch in self.branches]
+            found = [answer for answer in answers if answer[0] != NO]
+            known = NOT_HERE
+            if found:
+                known = min(answer[0] for answer in found), merged(item[1] for item in found)
+            self._answers[name] = known
+        return known
 
     def star(self) -> list[tuple[str, Origins]]:
         """All columns in order; `*` for the ones not known by name."""
+        if self._star is None:
+            self._star = self._united()
+        return self._star
+
+    def _united(self) -> list[tuple[str, Origins]]:
         columns: dict[str, tuple[str, Origins]] = {}
         for branch in self.branches:
             for name, origins in branch.star():

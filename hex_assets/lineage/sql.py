@@ -17,6 +17,7 @@ from hex_assets.lineage.fallback import read_names
 from hex_assets.lineage.model import SchemaProvider, StatementLineage
 from hex_assets.lineage.patterns import read_pattern
 from hex_assets.lineage.reader import Malformed, Reading, TooSlow
+from hex_assets.lineage.relations import MAX_COLUMNS, TooWide
 from hex_assets.lineage.result import Text
 from hex_assets.lineage.schema import provider
 from hex_assets.lineage.special import NO_LINEAGE, special, without_block
@@ -144,8 +145,13 @@ def _read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = Fal
         text.miss("too_slow", f"the text took over {TIME_LIMIT_SECONDS:g} s")
     elif not cut:
         _be_bounded(chunk, text)
-        if _parse(sql, chunk, text):
-            return
+        try:
+            if _parse(sql, chunk, text):
+                return
+        except TooSlow:
+            text.miss("too_slow", f"the text took over {TIME_LIMIT_SECONDS:g} s")
+        except TooWide:
+            text.miss("too_large", f"a query has more than {MAX_COLUMNS:,} columns")
     names = read_names(chunk, cut=cut or _unbalanced(chunk))
     text.add_names(names)
     if not text.reasons:
@@ -213,13 +219,10 @@ def _read_tree(sql: str, chunk: list[Token], tree: exp.Expr, text: Text, dialect
     reading = Reading(dialect, text.schema, text.deadline)
     try:
         has_lineage = StatementReader(reading).read(tree)
-    except TooSlow:
-        text.miss("too_slow", f"the text took over {TIME_LIMIT_SECONDS:g} s")
-        return False
     except Malformed as error:
         text.first_error = text.first_error or str(error)
         return False
-    except RecursionError:
+    except (RecursionError, TooSlow, TooWide):
         raise
     except Exception as error:  # a tree that our reader does not expect: the ledger shows it
         text.miss("internal", f"the engine could not read a {tree.key}: {error!r}")
