@@ -25,7 +25,7 @@ def is_light(tokens: list[Token]) -> bool:
     """Whether a parser ends soon, whatever the statement says."""
     if len(tokens) > LIGHT_TOKENS:
         return False
-    depth = deepest = joins = 0
+    depth = deepest = joins = most_joins = 0
     for token in tokens:
         kind = token.token_type
         if kind in _OPENS:
@@ -36,6 +36,8 @@ def is_light(tokens: list[Token]) -> bool:
             depth -= 1
         elif kind == TokenType.JOIN:
             joins += 1
-        elif kind in _CONDITIONS:
+            if joins > most_joins:
+                most_joins = joins
+        elif joins and kind in _CONDITIONS:
             joins -= 1
-    return deepest + max(joins, 0) <= LIGHT_DEPTH
+    return deepest + most_joins <= LIGHT_DEPTH

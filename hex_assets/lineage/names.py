@@ -94,3 +94,27 @@ def _bigquery(pieces: list[str]) -> list[str]:
     if wildcard and wildcard.group(1):
         last = wildcard.group(1) + "*"
     return [*pieces[:-1], last]
+
+
+_DEEP = 10
+
+
+def text_of(item: exp.Expr, dialect: str) -> str:
+    """The text of an expression, which names a column without an alias."""
+    # A generator may write an operand twice, such as T-SQL's of a JSON path: 2^n for n of them.
+    own = "" if _nests_deeply(item) else dialect
+    try:
+        return str(item.sql(dialect=own or None, comments=False))
+    except RecursionError:
+        raise
+    except Exception:  # the parser takes `datediff(a)`, and no generator can write it
+        return str(item.name or item.key)
+
+
+def _nests_deeply(item: exp.Expr) -> bool:
+    level = [item]
+    for _ in range(_DEEP):
+        level = [child for node in level for child in node.iter_expressions()]
+        if not level:
+            return False
+    return True

@@ -6,6 +6,7 @@ from sqlglot import exp
 
 from hex_assets.lineage.dialects import IMPLICIT_RECURSION
 from hex_assets.lineage.froms import FromReader
+from hex_assets.lineage.names import text_of
 from hex_assets.lineage.reader import Cte, Env
 from hex_assets.lineage.relations import (
     NOTHING,
@@ -265,7 +266,7 @@ class QueryReader(FromReader):
         if isinstance(item, exp.Cast) and self.dialect in ("postgres", "redshift"):
             if item.output_name:
                 return str(item.output_name)
-        return str(item.sql(dialect=self.dialect or None, comments=False))
+        return text_of(item, self.dialect)
 
     def star(self, item: exp.Expr, result: Derived, scope: Scope, env: Env) -> None:
         """`*` and `t.*` with EXCEPT, REPLACE and RENAME."""

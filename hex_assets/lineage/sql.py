@@ -28,7 +28,7 @@ from hex_assets.lineage.writes import StatementReader
 # on stderr for each of a million log rows says nothing more.
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
-TIME_LIMIT_SECONDS = 1.3
+TIME_LIMIT_SECONDS = 1.0
 """Of the processor. After this the rest of a text is read by tokens only; a text must cost less
 than 2 s."""
 MAX_TOKENS = 120_000
@@ -48,7 +48,7 @@ def extract(
     """Derives what a text reads and writes, down to columns. Never raises for any text.
 
     A text that may cost a parser long is read in a process of its own (see `worker`), which is
-    ended after 1.6 s of processor time; then its names are read off its tokens.
+    ended after 1.3 s of processor time; then its names are read off its tokens.
 
     Args:
         sql: one or more statements; Hex's comment may still be in it.

@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from hex_assets.lineage.model import SchemaProvider, StatementLineage
 
-CPU_SECONDS = 1.6
+CPU_SECONDS = 1.3
 """Of the worker, for one text. The engine's own limit is lower: it then gives what it has."""
 WALL_SECONDS = 30.0 if hasattr(signal, "setitimer") else 2.0
 """A worker that does not even get a processor, and the limit where there is no timer."""
