@@ -14,7 +14,7 @@ import pytest
 
 from hex_assets.report.data import Links, Window, build_report
 from hex_assets.report.page import render_page
-from hex_assets_tests.report.browser import chromium
+from hex_assets_tests.servers.browser import chromium
 from hex_assets_tests.report.frames import NASTY, NOW, ORDERS, small_frames
 
 pytestmark = pytest.mark.slow
