@@ -135,7 +135,7 @@ def _upsert(spool: Spool, stored: Iterator[pa.RecordBatch]) -> Iterator[pa.Recor
 
 
 def _spool_folder(run_id: str, warehouse: str, day: str) -> Path:
-    return Path(tempfile.gettempdir()) / f"hex_assets_{run_id}" / warehouse / day
+    return Path(tempfile.gettempdir()) / f"hex_assets_{run_id}_{warehouse}_{day}"
 
 
 def _known(values: dict[str, int | datetime | None]) -> dict[str, int | dg.MetadataValue]:
