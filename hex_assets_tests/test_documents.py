@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from hex_assets.commands.schema import settings_schema
+from hex_assets.commands.stored import stored_tables
 from hex_assets.commands.tables import renewed, settings_tables
 from hex_assets.component import HexLineageComponent
 from hex_assets.settings import parse_settings
@@ -30,6 +31,12 @@ def test_the_table_of_settings_is_that_of_the_schema() -> None:
     page = (DOCS / "settings.md").read_text(encoding="utf-8")
     assert page == renewed(page, settings_tables(settings_schema())), (
         "run `hex-assets schema --markdown --output docs/settings.md`"
+    )
+
+
+def test_the_columns_of_the_stored_tables_are_those_of_the_page() -> None:
+    assert (DOCS / "tables.md").read_text(encoding="utf-8") == stored_tables(), (
+        "run `hex-assets schema --tables --output docs/tables.md`"
     )
 
 

@@ -10,6 +10,7 @@ import click
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from hex_assets.commands.stored import stored_tables
 from hex_assets.commands.tables import renewed, settings_tables
 from hex_assets.settings import Settings
 from hex_assets.warehouses.registry import MODULES, settings_class
@@ -74,9 +75,15 @@ def schema_text() -> str:
     help="File to write.",
 )
 @click.option("--markdown", is_flag=True, help="All keys as tables; FILE is a page to renew.")
-def schema(output: Path | None, markdown: bool) -> None:
+@click.option("--tables", is_flag=True, help="The columns of the stored tables instead.")
+def schema(output: Path | None, markdown: bool, tables: bool) -> None:
     """Print the JSON schema of hex_assets.yaml, or write it to a file."""
-    text = settings_tables(settings_schema()) if markdown else schema_text()
+    if markdown and tables:
+        raise click.UsageError("--markdown and --tables are two pages: ask for one")
+    if tables:
+        text = stored_tables()
+    else:
+        text = settings_tables(settings_schema()) if markdown else schema_text()
     if output is None:
         click.echo(text, nl=False)
         return
