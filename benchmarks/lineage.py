@@ -1,13 +1,15 @@
-"""Accuracy and speed of the lineage engine on JSONL files of cases.
+"""Accuracy and speed of the lineage engine on files of cases.
 
     python benchmarks/lineage.py cases.jsonl ... [--schema tpc_schema.json] [--show 20]
-                                 [--with NAME=PYTHON ...]
+                                 [--own] [--with NAME=PYTHON ...]
 
 A case is `{id, dialect, sql, sources, targets, column_lineage?, optional?, accept?}`. Precision,
 recall and F1 are over names of all texts; exact is the share of texts with no name too many or
 too few. Columns are compared as pairs of output and source column, of the outputs that the case
-lists. `--with` runs another parser (openmetadata, datahub or sqllineage) by the Python of an
-environment that has it, on the same cases.
+lists. `--own` adds this package's cases. `--with` runs another parser (openmetadata, datahub or
+sqllineage) by the Python of an environment that has it, on the same cases; those that need a
+catalog's columns are then left out for all of them, since not all parsers take any. What a parser
+raises counts as nothing found.
 """
 
 from __future__ import annotations
@@ -22,6 +24,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from rich.console import Console
+from rich.table import Table
+
+CASES = pathlib.Path(__file__).parents[1] / "hex_assets_tests" / "lineage" / "cases"
 Answer = dict[str, Any]
 
 
@@ -45,15 +51,32 @@ class Score:
         self.exact += exact
         return exact
 
+    @property
+    def precision(self) -> float:
+        """The share of the found names that are true."""
+        return self.hit / (self.hit + self.false) if self.hit + self.false else 1.0
+
+    @property
+    def recall(self) -> float:
+        """The share of the true names that are found."""
+        return self.hit / (self.hit + self.missed) if self.hit + self.missed else 1.0
+
+    @property
+    def f1(self) -> float:
+        """The harmonic mean of both."""
+        total = self.precision + self.recall
+        return 2 * self.precision * self.recall / total if total else 0.0
+
+    @property
+    def exactness(self) -> float:
+        """The share of texts with no name too many or too few."""
+        return self.exact / self.texts if self.texts else 1.0
+
     def line(self) -> str:
         """Precision, recall, F1 and the share of exact texts."""
-        precision = self.hit / (self.hit + self.false) if self.hit + self.false else 1.0
-        recall = self.hit / (self.hit + self.missed) if self.hit + self.missed else 1.0
-        total = precision + recall
-        f1 = 2 * precision * recall / total if total else 0.0
-        exact = self.exact / self.texts if self.texts else 1.0
         return (
-            f"P {precision:7.2%}  R {recall:7.2%}  F1 {f1:7.2%}  exact {exact:7.2%} of {self.texts}"
+            f"P {self.precision:7.2%}  R {self.recall:7.2%}  F1 {self.f1:7.2%}  "
+            f"exact {self.exactness:7.2%} of {self.texts}"
         )
 
 
@@ -67,6 +90,11 @@ class Report:
     milliseconds: list[tuple[float, str]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     misses: list[str] = field(default_factory=list)
+
+    @property
+    def texts_a_second(self) -> float:
+        """Of one process, one text after the other."""
+        return 1000 * len(self.milliseconds) / sum(time for time, _ in self.milliseconds)
 
 
 def folded(names: list[str] | None, accept: dict[str, list[str]]) -> set[str]:
@@ -114,7 +142,7 @@ def ours(schema: dict[str, Any] | None) -> Callable[[dict[str, Any]], Answer]:
     from hex_assets.lineage.sql import extract
 
     def run(case: dict[str, Any]) -> Answer:
-        found = extract(case["sql"], case["dialect"], catalog=schema)
+        found = extract(case["sql"], case["dialect"], catalog=case.get("schema") or schema)
         return {
             "sources": found.sources,
             "targets": found.targets,
@@ -125,8 +153,32 @@ def ours(schema: dict[str, Any] | None) -> Callable[[dict[str, Any]], Answer]:
     return run
 
 
-def other(name: str, python: str) -> Iterator[Callable[[dict[str, Any]], Answer]]:
-    """Another parser in a process of its own; one JSON line a case each way."""
+def own_cases() -> list[dict[str, Any]]:
+    """This package's cases in the form of the others; columns only where a case names some."""
+    import yaml
+
+    found = []
+    for path in sorted(CASES.glob("*.yaml")):
+        if path.stem == "rejected":
+            continue
+        for number, case in enumerate(yaml.safe_load(path.read_text()), 1):
+            columns = case.get("columns")
+            found.append(
+                {
+                    "id": f"{path.stem}-{number}",
+                    "dialect": path.stem,
+                    "sql": case["sql"],
+                    "sources": case["sources"],
+                    "targets": case.get("targets", []),
+                    "schema": case.get("schema"),
+                    "column_lineage": list(columns.items()) if columns else None,
+                }
+            )
+    return found
+
+
+def other(name: str, python: str) -> Iterator[tuple[str, Callable[[dict[str, Any]], Answer]]]:
+    """Another parser in a process of its own; one JSON line a case each way. With its version."""
     script = pathlib.Path(__file__).with_name("other_parsers.py")
     process = subprocess.Popen(
         [python, str(script), name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -150,7 +202,7 @@ def other(name: str, python: str) -> Iterator[Callable[[dict[str, Any]], Answer]
         return answer
 
     try:
-        yield run
+        yield greeting["version"], run
     finally:
         send.close()
         process.wait()
@@ -187,11 +239,31 @@ def show(title: str, report: Report, misses: int) -> None:
         print("   -", line)
 
 
+def compared(title: str, reports: list[tuple[str, Report]]) -> Table:
+    """A row for each parser; times as a multiple of the first one's."""
+    heads = ("parser", "sources F1", "exact", "targets F1", "columns F1", "texts a second")
+    table = Table(*heads, "slower", "slowest text", "errors", title=title)
+    for name, report in reports:
+        table.add_row(
+            name,
+            f"{report.sources.f1:.1%}",
+            f"{report.sources.exactness:.1%}",
+            f"{report.targets.f1:.1%}",
+            f"{report.columns.f1:.1%}" if report.columns.texts else "-",
+            f"{report.texts_a_second:,.0f}",
+            f"{reports[0][1].texts_a_second / report.texts_a_second:,.1f} x",
+            f"{max(report.milliseconds)[0]:,.0f} ms",
+            str(len(report.errors)),
+        )
+    return table
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("files", nargs="+", type=pathlib.Path)
+    parser.add_argument("files", nargs="*", type=pathlib.Path)
+    parser.add_argument("--own", action="store_true", help="this package's cases too")
     parser.add_argument("--schema", type=pathlib.Path, help="JSON of tables to columns")
     parser.add_argument("--rejected", type=pathlib.Path, help="YAML of case id to reason")
     parser.add_argument("--show", type=int, default=0, help="print so many wrong cases")
@@ -203,18 +275,29 @@ def main() -> int:
         import yaml
 
         rejected = yaml.safe_load(options.rejected.read_text())
-    for path in options.files:
-        cases = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
+    suites = [
+        (path.name, [json.loads(line) for line in path.read_text().splitlines() if line.strip()])
+        for path in options.files
+    ]
+    if options.own:
+        suites.append(("own cases", own_cases()))
+    for title, cases in suites:
         kept = [case for case in cases if case["id"] not in rejected]
         note = f" ({len(cases) - len(kept)} rejected)" if len(kept) < len(cases) else ""
-        show(f"hex_assets on {path.name}{note}", measure(ours(schema), kept), options.show)
+        if options.others:
+            kept = [case for case in kept if not case.get("schema")]
+        reports = [("hex_assets", measure(ours(schema), kept))]
+        show(f"hex_assets on {title}{note}", reports[0][1], options.show)
         for item in options.others:
             name, _, python = item.partition("=")
             if not python or not pathlib.Path(python).exists():
-                print(f"== {name} on {path.name}: skipped, there is no Python at {python!r}")
+                print(f"== {name} on {title}: skipped, there is no Python at {python!r}")
                 continue
-            for run in other(name, python):
-                show(f"{name} on {path.name}{note}", measure(run, kept), 0)
+            for version, run in other(name, python):
+                reports.append((version, measure(run, kept)))
+                show(f"{version} on {title}{note}", reports[-1][1], 0)
+        if len(reports) > 1:
+            Console(width=120).print(compared(f"{title}, {len(kept)} texts", reports))
     return 0
 
 

@@ -2,15 +2,18 @@
 
 Runs under the Python of an environment that has the parser, so it imports nothing of this
 package. It reads a JSON line `{"sql", "dialect"}` a case and writes a JSON line with `sources`,
-`targets` and `columns`; the first line that it writes says whether the parser is there.
+`targets` and `columns`; the first line that it writes says whether the parser is there, and in
+which version. Dialects that a parser lacks are put as the nearest that it has.
 """
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import logging
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 Answer = dict[str, Any]
@@ -32,14 +35,22 @@ def pairs_of(paths: Any) -> list[tuple[str, list[str]]]:
     return [(name, sorted(sources)) for name, sources in found.items()]
 
 
+NEAREST = {
+    "": "ansi",
+    "non-validating": "ansi",
+    "spark": "sparksql",
+    "presto": "trino",
+    "motherduck": "duckdb",
+}
+"""sqlfluff's names, which sqllineage and OpenMetadata use, for those of the cases."""
+
+
 def sqllineage() -> Run:
     """The sqllineage package."""
     from sqllineage.runner import LineageRunner  # type: ignore[import-not-found]
 
-    dialects = {"spark": "sparksql", "presto": "trino", "": "ansi"}
-
     def run(sql: str, dialect: str) -> Answer:
-        runner = LineageRunner(sql, dialect=dialects.get(dialect, dialect))
+        runner = LineageRunner(sql, dialect=NEAREST.get(dialect, dialect))
         return {
             "sources": names_of(runner.source_tables),
             "targets": names_of(runner.target_tables),
@@ -55,10 +66,9 @@ def openmetadata() -> Run:
     from metadata.ingestion.lineage.parser import LineageParser  # type: ignore[import-not-found]
 
     known = {item.value: item for item in Dialect}
-    other = {"spark": "sparksql", "presto": "trino", "": "ansi"}
 
     def run(sql: str, dialect: str) -> Answer:
-        parser = LineageParser(sql, known.get(other.get(dialect, dialect), Dialect.ANSI))
+        parser = LineageParser(sql, known.get(NEAREST.get(dialect, dialect), Dialect.ANSI))
         return {
             "sources": names_of(parser.source_tables),
             "targets": names_of(parser.target_tables),
@@ -70,21 +80,36 @@ def openmetadata() -> Run:
 
 def datahub() -> Run:
     """DataHub's parser, from the package acryl-datahub with the extra sql-parser."""
-    from datahub.sql_parsing.sqlglot_lineage import create_lineage_sql_parsed_result  # type: ignore[import-not-found]
+    import sqlglot
+    from datahub.sql_parsing.schema_resolver import SchemaResolver  # type: ignore[import-not-found]
+    from datahub.sql_parsing.split_statements import split_statements  # type: ignore[import-not-found]
+    from datahub.sql_parsing.sqlglot_lineage import sqlglot_lineage  # type: ignore[import-not-found]
+
+    platforms = {"tsql": "mssql", "mariadb": "mysql", "motherduck": "duckdb", "sparksql": "spark"}
+    platforms |= {"greenplum": "postgres", "presto": "trino"}
+
+    @cache
+    def resolver(dialect: str) -> Any:
+        return SchemaResolver(platform=platforms.get(dialect, dialect) or "ansi", env="PROD")
+
+    @cache
+    def override(dialect: str) -> Any:
+        """The basic dialect where neither of them knows that of the case."""
+        try:
+            sqlglot.Dialect.get_or_raise(platforms.get(dialect, dialect).replace("mssql", "tsql"))
+        except ValueError:
+            return sqlglot.Dialect.get_or_raise("")
+        return None if dialect else sqlglot.Dialect.get_or_raise("")
 
     def name(urn: str) -> str:
         return urn.split(",")[1]
 
-    def run(sql: str, dialect: str) -> Answer:
-        platform = {"tsql": "mssql", "": "teradata"}.get(dialect, dialect)
-        found = create_lineage_sql_parsed_result(
-            query=sql,
-            default_db=None,
-            platform=platform,
-            platform_instance=None,
-            env="PROD",
-            schema_aware=False,
+    def one(sql: str, dialect: str) -> Answer:
+        found = sqlglot_lineage(
+            sql, schema_resolver=resolver(dialect), override_dialect=override(dialect)
         )
+        if found.debug_info.table_error is not None:
+            raise found.debug_info.table_error
         columns = [
             (item.downstream.column, [f"{name(up.table)}.{up.column}" for up in item.upstreams])
             for item in found.column_lineage or ()
@@ -95,10 +120,29 @@ def datahub() -> Run:
             "columns": columns,
         }
 
+    def run(sql: str, dialect: str) -> Answer:
+        """It takes one statement at a time; where it cannot read a text, its own splitter may."""
+        try:
+            return one(sql, dialect)
+        except Exception:
+            parts = list(split_statements(sql))
+            if len(parts) < 2:
+                raise
+        joined: Answer = {"sources": [], "targets": [], "columns": []}
+        for part in parts:
+            for key, found in one(part, dialect).items():
+                joined[key] += [item for item in found if item not in joined[key]]
+        return joined
+
     return run
 
 
 PARSERS = {"sqllineage": sqllineage, "openmetadata": openmetadata, "datahub": datahub}
+PACKAGES = {
+    "sqllineage": "sqllineage",
+    "openmetadata": "openmetadata-ingestion",
+    "datahub": "acryl-datahub",
+}
 
 
 def main() -> int:
@@ -115,7 +159,8 @@ def main() -> int:
     except ImportError as error:
         print(json.dumps({"absent": f"{sys.executable} lacks it: {error}"}), file=answers)
         return 3
-    print(json.dumps({"ready": name}), file=answers, flush=True)
+    version = f"{PACKAGES[name]} {importlib.metadata.version(PACKAGES[name])}"
+    print(json.dumps({"ready": name, "version": version}), file=answers, flush=True)
     for line in sys.stdin:
         case = json.loads(line)
         try:
