@@ -166,8 +166,9 @@ def bare_count(source: Any) -> int:
             stream = connection.cursor().stream(source._select(), bounds, size=postgres.STREAM_ROWS)
             return sum(1 for _ in stream)
     from hex_assets.warehouses import clickhouse
+    from hex_assets.warehouses.clickhouse_client import connected
 
-    with source._client("benchmark") as client:
+    with connected("benchmark", source.settings, "benchmark") as client:
         parameters = {
             **clickhouse._span(DAY),
             "user": "",
