@@ -16,6 +16,8 @@ from hex_assets.lineage.scopes import Scope
 
 MODEL_FUNCTIONS = (exp.Predict, exp.MLForecast, exp.GenerateEmbedding, exp.MLTranslate)
 """BigQuery's functions of a model, which comes first and is no table."""
+_METHODS = frozenset({"value", "query", "nodes", "exist", "tostring", "stastext", "stdistance"})
+"""T-SQL's methods of a column's value; `dbo.name(...)` is a function."""
 USAGES = ("output", "filter", "join", "group", "order")
 
 
@@ -174,6 +176,9 @@ class ExpressionReader:
                 continue
             elif isinstance(item, exp.Window):
                 self.window(item, scope, env, aliases)
+            elif isinstance(item, exp.Dot) and not isinstance(item.this, exp.Column):
+                stack.extend(self.dotted(item, scope, aliases))
+                continue
             elif isinstance(item, exp.Lambda):
                 found.append(self.lambda_body(item, scope, env, aliases))
                 continue
@@ -204,6 +209,31 @@ class ExpressionReader:
             return False
         self.reading.source(tuple(parts))
         return True
+
+    def dotted(self, node: exp.Dot, scope: Scope, aliases: bool) -> list[exp.Expr]:
+        """The parts of `a.b.method(c)`, which the parser keeps as names: column, arguments."""
+        after: list[exp.Expr] = []
+        base: exp.Expr = node
+        while isinstance(base, exp.Dot):
+            after.append(base.expression)
+            base = base.this
+        after.reverse()
+        values = [item for item in after if not isinstance(item, exp.Identifier)]
+        if not isinstance(base, exp.Identifier):
+            return [base, *values]
+        names = [base]
+        for item in after:
+            if not isinstance(item, exp.Identifier):
+                break
+            names.append(item)
+        method = after[0].name.casefold() if isinstance(after[0], exp.Anonymous) else ""
+        if len(names) > 1:
+            known = scope.qualified([names[0].name], names[1].name) is not None
+            if known or not values:
+                values.append(exp.Column(this=names[1].copy(), table=names[0].copy()))
+        elif method in _METHODS and self.dialect == "tsql":
+            values.append(exp.Column(this=base.copy()))
+        return values
 
     def lambda_body(self, node: exp.Lambda, scope: Scope, env: Env, aliases: bool) -> Origins:
         """The columns of a lambda, whose parameters are no columns."""
