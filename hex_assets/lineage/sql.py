@@ -16,6 +16,7 @@ from hex_assets.lineage import bounds, dialects, tokens
 from hex_assets.lineage.fallback import read_names
 from hex_assets.lineage.model import SchemaProvider, StatementLineage
 from hex_assets.lineage.patterns import read_pattern
+from hex_assets.lineage.rare import without_rare_clauses
 from hex_assets.lineage.reader import Malformed, Reading, TooSlow
 from hex_assets.lineage.relations import MAX_COLUMNS, TooWide
 from hex_assets.lineage.result import Text
@@ -171,6 +172,11 @@ def _parse(sql: str, chunk: list[Token], text: Text) -> bool:
     """Parses in the asked dialect, piece by piece, or in the next sensible one."""
     start = time.thread_time()
     if _parse_as(sql, chunk, text, text.dialect):
+        return True
+    plain, files = without_rare_clauses(chunk, text.dialect)
+    if plain is not chunk and _parse_as(sql, plain, text, text.dialect):
+        for file in files:
+            text.add_file(file)
         return True
     cost = time.thread_time() - start
     if not _unbalanced(chunk) and _parse_pieces(sql, chunk, text):

@@ -1,0 +1,264 @@
+"""Clauses that a warehouse takes and sqlglot's grammar lacks: dropped after a parse error.
+
+None of them changes which tables and columns a statement reads or writes, but for a file that a
+query is written to, which is given back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot.tokenizer_core import Token, TokenType
+
+from hex_assets.lineage.fallback import name_at
+
+Tokens = list[Token]
+
+
+def without_rare_clauses(tokens: Tokens, dialect: str) -> tuple[Tokens, list[str]]:
+    """The statement without such clauses, and files that they name; the same list if none."""
+    files: list[str] = []
+    kept = tokens
+    for rewrite in (*_OF_ALL, *_OF_DIALECT.get(dialect, ())):
+        kept = rewrite(kept, files)
+    return kept, files
+
+
+def _word(tokens: Tokens, position: int) -> str:
+    if not 0 <= position < len(tokens) or tokens[position].token_type == TokenType.STRING:
+        return ""
+    return tokens[position].text.upper()
+
+
+def closing(tokens: Tokens, start: int) -> int:
+    """The position after the parenthesis that closes the one at `start`."""
+    depth = 0
+    for position in range(start, len(tokens)):
+        kind = tokens[position].token_type
+        depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
+        if depth == 0:
+            return position + 1
+    return len(tokens)
+
+
+def _opens(tokens: Tokens, position: int) -> bool:
+    return position < len(tokens) and tokens[position].token_type == TokenType.L_PAREN
+
+
+_NOT_COLUMNS = frozenset("PRIMARY KEY INDEX CONSTRAINT UNIQUE FULLTEXT SPATIAL CHECK FOREIGN".split())
+_QUERY = frozenset({"SELECT", "WITH", "VALUES", "TABLE", "FROM", "("})
+
+
+def _plain_create(tokens: Tokens, files: list[str]) -> Tokens:
+    """CREATE TABLE or VIEW ... AS query, without what stands between the name and AS."""
+    words = [token.text.upper() for token in tokens[:10]]
+    if not words or words[0] != "CREATE":
+        return tokens
+    kinds = [n for n, word in enumerate(words) if word in ("TABLE", "VIEW")]
+    if not kinds:
+        return tokens
+    start = kinds[0] + 1
+    while _word(tokens, start) in ("IF", "NOT", "EXISTS"):
+        start += 1
+    parts, after = name_at(tokens, start)
+    if not parts:
+        return tokens
+    head, names, written = tokens[:after], Tokens(), Tokens()
+    if _opens(tokens, after):
+        end = closing(tokens, after)
+        names = _column_names(tokens[after:end])
+        after = end
+    position = after
+    while position < len(tokens):
+        word = _word(tokens, position)
+        if word == "AS" and _word(tokens, position + 1) in _QUERY:
+            return [*head, *written, *names, tokens[position], *tokens[position + 1 :]]
+        if word == "SELECT" or (word == "WITH" and _word(tokens, position + 2) == "AS"):
+            return [*head, *written, *tokens[position:]]
+        if word == "TO" and tokens[position].token_type != TokenType.STRING:
+            other, end = name_at(tokens, position + 1)
+            if other:
+                written = tokens[position:end]
+        position = closing(tokens, position) if _opens(tokens, position) else position + 1
+    return tokens
+
+
+def _column_names(tokens: Tokens) -> Tokens:
+    """A column list without types, and without keys; nothing when no column is left."""
+    names: Tokens = []
+    position, start = 1, True
+    while position < len(tokens) - 1:
+        if start and tokens[position].text.upper() not in _NOT_COLUMNS:
+            if names:
+                names.append(comma)
+            names.append(tokens[position])
+        start = tokens[position].token_type == TokenType.COMMA
+        if start:
+            comma = tokens[position]
+        position = closing(tokens, position) if _opens(tokens, position) else position + 1
+    return [tokens[0], *names, tokens[-1]] if names else []
+
+
+def _dropping(
+    find: Callable[[Tokens, int, list[str]], int],
+) -> Callable[[Tokens, list[str]], Tokens]:
+    """A rewrite that leaves out each run of tokens whose end `find` gives; 0 for none."""
+
+    def rewrite(tokens: Tokens, files: list[str]) -> Tokens:
+        kept: Tokens = []
+        position = 0
+        while position < len(tokens):
+            end = find(tokens, position, files)
+            if end > position:
+                position = end
+            else:
+                kept.append(tokens[position])
+                position += 1
+        return kept if len(kept) < len(tokens) else tokens
+
+    return rewrite
+
+
+_OF_OUTFILE = frozenset(
+    "CHARACTER SET CHARSET FIELDS COLUMNS LINES TERMINATED OPTIONALLY ENCLOSED ESCAPED STARTING BY "
+    "TRUNCATE APPEND AND STDOUT COMPRESSION LEVEL".split()
+)
+
+
+def _outfile(tokens: Tokens, position: int, files: list[str]) -> int:
+    """INTO OUTFILE 'x' FIELDS TERMINATED BY ',' ... of MySQL and ClickHouse."""
+    if _word(tokens, position) != "INTO":
+        return 0
+    if _word(tokens, position + 1) not in ("OUTFILE", "DUMPFILE") or position + 2 >= len(tokens):
+        return 0
+    files.append(tokens[position + 2].text)
+    end = position + 3
+    while end < len(tokens):
+        before = _word(tokens, end - 1)
+        known = _word(tokens, end) in _OF_OUTFILE or before in ("SET", "CHARSET", "LEVEL")
+        if not known and tokens[end].token_type != TokenType.STRING:
+            break
+        end += 1
+    return end
+
+
+def _into_variables(tokens: Tokens, position: int, files: list[str]) -> int:
+    """MySQL's SELECT ... INTO @a, @b."""
+    if _word(tokens, position) != "INTO" or not _word(tokens, position + 1).startswith("@"):
+        return 0
+    end = position + 1
+    while _word(tokens, end).startswith("@"):
+        end += 1 if len(tokens[end].text) > 1 else 2
+        if _word(tokens, end) == "," and _word(tokens, end + 1).startswith("@"):
+            end += 1
+    return end
+
+
+def _of_insert(tokens: Tokens, position: int, files: list[str]) -> int:
+    """After the target of an INSERT: PARTITION (p), WITH (hints), OVERRIDING ..., BY POSITION."""
+    if position > 20 or _word(tokens, 0) not in ("INSERT", "REPLACE"):
+        return 0
+    word = _word(tokens, position)
+    if word in ("PARTITION", "WITH") and _opens(tokens, position + 1):
+        return closing(tokens, position + 1)
+    if word == "OVERRIDING" and _word(tokens, position + 2) == "VALUE":
+        return position + 3
+    if word == "BY" and _word(tokens, position + 1) == "POSITION":
+        return position + 2
+    return 0
+
+
+def _json_defaults(tokens: Tokens, position: int, files: list[str]) -> int:
+    """JSON_TABLE's and JSON_VALUE's NULL ON EMPTY, DEFAULT '0' ON ERROR."""
+    start = position + 2 if _word(tokens, position) == "DEFAULT" else position + 1
+    if start == position + 1 and _word(tokens, position) not in ("NULL", "ERROR", "EMPTY"):
+        return 0
+    on = _word(tokens, start) == "ON" and _word(tokens, start + 1) in ("EMPTY", "ERROR")
+    return start + 2 if on else 0
+
+
+def _limit_by(tokens: Tokens, position: int, files: list[str]) -> int:
+    """ClickHouse's LIMIT 1 BY a, b before another LIMIT."""
+    if _word(tokens, position) != "LIMIT" or "BY" not in (
+        *(_word(tokens, position + 2), _word(tokens, position + 4)),
+    ):
+        return 0
+    end = position + 1
+    while end < len(tokens) and _word(tokens, end) not in ("LIMIT", "OFFSET", "SETTINGS", "FORMAT"):
+        if tokens[end].token_type == TokenType.R_PAREN:
+            return 0
+        end = closing(tokens, end) if _opens(tokens, end) else end + 1
+        if _word(tokens, end) == "OFFSET" and _word(tokens, end + 2) == "BY":
+            end += 1
+    return end if _word(tokens, end) in ("LIMIT", "OFFSET") else 0
+
+
+def _subset(tokens: Tokens, position: int, files: list[str]) -> int:
+    """MATCH_RECOGNIZE's SUBSET u = (a, b) between its PATTERN and DEFINE."""
+    if _word(tokens, position) != "SUBSET":
+        return 0
+    for end in range(position, min(len(tokens), position + 60)):
+        if _word(tokens, end) == "DEFINE":
+            return end
+    return 0
+
+
+def _using_culture(tokens: Tokens, position: int, files: list[str]) -> int:
+    """T-SQL's PARSE(x AS int USING 'en-US')."""
+    string = position + 1 < len(tokens) and tokens[position + 1].token_type == TokenType.STRING
+    return position + 2 if _word(tokens, position) == "USING" and string else 0
+
+
+def _paste(tokens: Tokens, position: int, files: list[str]) -> int:
+    return position + 1 if _word(tokens, position) == "PASTE" else 0
+
+
+def _only(tokens: Tokens, files: list[str]) -> Tokens:
+    """PostgreSQL's ONLY (t) as t."""
+    kept: Tokens = []
+    position = 0
+    while position < len(tokens):
+        if _word(tokens, position) == "ONLY" and _opens(tokens, position + 1):
+            end = closing(tokens, position + 1)
+            kept += tokens[position + 2 : end - 1]
+            position = end
+        else:
+            kept.append(tokens[position])
+            position += 1
+    return kept if len(kept) < len(tokens) else tokens
+
+
+def _changes(tokens: Tokens, files: list[str]) -> Tokens:
+    """T-SQL's CHANGETABLE(CHANGES t, @v) as t, whose changes it gives."""
+    for position in range(len(tokens)):
+        call = _word(tokens, position) == "CHANGETABLE" and _opens(tokens, position + 1)
+        if call and _word(tokens, position + 2) in ("CHANGES", "VERSION"):
+            _, after = name_at(tokens, position + 3)
+            rest = tokens[closing(tokens, position + 1) :]
+            return [*tokens[:position], *tokens[position + 3 : after], *rest]
+    return tokens
+
+
+def _after_pivot(tokens: Tokens, files: list[str]) -> Tokens:
+    """DuckDB's PIVOT and UNPIVOT statements without ORDER BY and LIMIT."""
+    if _word(tokens, 0) not in ("PIVOT", "UNPIVOT"):
+        return tokens
+    position = 0
+    while position < len(tokens):
+        if _word(tokens, position) in ("ORDER", "LIMIT"):
+            return tokens[:position]
+        position = closing(tokens, position) if _opens(tokens, position) else position + 1
+    return tokens
+
+
+_OF_ALL = (_plain_create, _dropping(_of_insert))
+_OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
+    "mysql": tuple(map(_dropping, (_outfile, _into_variables, _json_defaults))),
+    "clickhouse": tuple(map(_dropping, (_outfile, _limit_by, _paste))),
+    "postgres": (_only, _dropping(_json_defaults)),
+    "duckdb": (_after_pivot,),
+    "trino": tuple(map(_dropping, (_subset, _json_defaults))),
+    "presto": (_dropping(_subset),),
+    "snowflake": (_dropping(_subset),),
+    "tsql": (_changes, _dropping(_using_culture)),
+}
