@@ -14,8 +14,14 @@ REASONS: dict[str, str] = {
     "internal_error": "the lineage engine failed on this text; please report it",
     "syntax": "the text could not be parsed",
     "partial": "the text was understood in part",
+    "cut": "the text ends early: the log cut it, or a string or parenthesis is not closed",
+    "jinja": "the text holds template expressions that were not rendered",
+    "dynamic": "a table's name is known only when the statement runs",
+    "too_large": "the statement is so large that only its keywords were read",
+    "too_slow": "the text took so long that the rest of it was read by its keywords",
+    "gave_up": "the parser did not end in time and was ended; the text was read by its keywords",
 }
-"""Further codes come from `StatementLineage.reason`: cut, jinja, too_large, dynamic, ..."""
+"""Codes of `lineage/statements.reason`, and of `StatementLineage.reason` where a text has one."""
 
 
 def describe(code: str) -> str:

@@ -159,7 +159,7 @@ class Analyst:
 
 
 # What another run may do better: a mended bug, a machine that is less busy.
-_NOT_KEPT = frozenset({"internal_error", "internal", "too_slow"})
+_NOT_KEPT = frozenset({"internal_error", "internal", "too_slow", "gave_up"})
 
 
 class _NoSchema:
