@@ -27,8 +27,12 @@ _SQL_LANGUAGES = frozenset({"SQL", "PLPGSQL"})
 _QUERY_STARTS = frozenset({"SELECT", "WITH"})
 # A name after TABLE that stands where a query or an argument may stand.
 _BEFORE_TABLE_QUERY = frozenset({"UNION", "ALL", "EXCEPT", "INTERSECT", "DISTINCT"})
-_TABLE_QUERIES = frozenset({"postgres", "mysql", "duckdb", "redshift", "spark", "databricks"})
-_TABLE_ARGUMENTS = frozenset({"bigquery", "databricks", "snowflake", "redshift", "postgres"})
+_TABLE_QUERIES = frozenset(
+    {"postgres", "mysql", "duckdb", "redshift", "spark", "databricks", "trino", "presto"}
+)
+_TABLE_ARGUMENTS = frozenset(
+    {"bigquery", "databricks", "snowflake", "redshift", "postgres", "trino", "presto"}
+)
 
 
 def read_pattern(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
@@ -38,7 +42,7 @@ def read_pattern(sql: str, chunk: list[Token], text: Text, read_text: ReadText) 
     if first == "LOAD" and second == "DATA":
         return _load_data(chunk, text)
     if first == "ALTER" and second == "TABLE":
-        return _moved_rows(chunk, text)
+        return _moved_rows(chunk, text) or _mutated_rows(sql, chunk, text, read_text)
     if first == "ALTER" and second == "VIEW" and "AS" in words:
         read_text("CREATE" + sql[chunk[0].end + 1 : chunk[-1].end + 1], text)
         return True
@@ -49,7 +53,10 @@ def read_pattern(sql: str, chunk: list[Token], text: Text, read_text: ReadText) 
             return _trained(sql, chunk, text, read_text)
         if "PROCEDURE" in words[1:5] and any(t.token_type in STRINGS for t in chunk):
             return _body(chunk, text, read_text)
-        return _cloned(chunk, text)
+        if "RECURSIVE" in words[1:4]:
+            return _recursive_view(sql, chunk, text, read_text)
+        if _cloned(chunk, text):
+            return True
     if first == "INSERT" and second == "OVERWRITE" and "DIRECTORY" in words[2:4]:
         return _directory(sql, chunk, text, read_text)
     rewritten = _table_queries(sql, chunk, text.dialect)
@@ -112,6 +119,22 @@ def _moved_rows(chunk: list[Token], text: Text) -> bool:
     return False
 
 
+def _mutated_rows(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
+    """ClickHouse's ALTER TABLE t UPDATE a = b WHERE c, and DELETE WHERE c."""
+    if text.dialect != "clickhouse":
+        return False
+    target, after = name_at(chunk, 2)
+    start = after + 3 if _word(chunk, after) == "ON" else after
+    word = _word(chunk, start)
+    if not target or word not in ("UPDATE", "DELETE") or start + 1 >= len(chunk):
+        return False
+    name = sql[chunk[2].start : chunk[after - 1].end + 1]
+    rest = sql[chunk[start + 1].start : chunk[-1].end + 1]
+    change = f"UPDATE {name} SET" if word == "UPDATE" else f"DELETE FROM {name}"
+    read_text(f"{change} {rest}", text)
+    return True
+
+
 def _other_table(
     chunk: list[Token],
     start: int,
@@ -149,8 +172,10 @@ def _executed(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> 
         batch = True
     if not immediate and not batch:
         return False
-    body = [token for token in chunk[1:6] if token.token_type in STRINGS]
-    joined = any(token.text in ("||", "+", "@") for token in chunk[1:8])
+    places = [n for n, token in enumerate(chunk[:6]) if token.token_type in STRINGS]
+    body = [chunk[places[0]]] if places else []
+    around = chunk[1 : places[0] + 2] if places else chunk[1:8]
+    joined = any(token.text in ("||", "+", "@") for token in around)
     if body and not joined:
         read_text(body[0].text, text)
     else:
@@ -189,17 +214,40 @@ def _cloned(chunk: list[Token], text: Text) -> bool:
         word = token.text.upper()
         if word in ("AS", "SELECT") or token.token_type == TokenType.L_PAREN:
             return False
-        if word == "CLONE":
+        if word == "CLONE" and position > 1:
             names = [n for n, t in enumerate(chunk[:position]) if t.text.upper() == "TABLE"]
             if not names:
                 return False
             target, _ = _name_after(chunk, names[0] + 1, "IF", "NOT", "EXISTS")
-            source, _ = name_at(chunk, position + 1)
+            source, _ = _name_after(chunk, position + 1, "AS")
             if not target or not source:
                 return False
             text.add_source(source)
             text.add_created(target)
             return True
+    return False
+
+
+def _recursive_view(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
+    """CREATE RECURSIVE VIEW v (a) AS q, which means WITH RECURSIVE v (a) AS (q) SELECT a FROM v."""
+    for position, token in enumerate(chunk[:-1]):
+        if token.text.upper() != "AS":
+            continue
+        start = next(n for n, t in enumerate(chunk) if t.text.upper() == "VIEW") + 1
+        parts, after = name_at(chunk, start)
+        if not parts or position < after:
+            return False
+        name = sql[chunk[start].start : chunk[after - 1].end + 1]
+        own = sql[chunk[after - 1].start : chunk[after - 1].end + 1]
+        columns = sql[chunk[after].start : token.start] if position > after else ""
+        query = sql[chunk[position + 1].start : chunk[-1].end + 1]
+        names = columns.strip().strip("()") or "*"
+        read_text(
+            f"CREATE VIEW {name} {columns} AS WITH RECURSIVE {own} {columns} AS ({query}) "
+            f"SELECT {names} FROM {own}",
+            text,
+        )
+        return True
     return False
 
 
@@ -237,7 +285,17 @@ def _table_queries(sql: str, chunk: list[Token], dialect: str) -> str | None:
         call = openers[-1] if openers and before in ("(", ",") else ""
         is_call = bool(call) and call.replace("_", "").isalnum() and call not in _NO_CALLS
         alone = before == "" or before in _BEFORE_TABLE_QUERY or (before == "(" and not is_call)
+        if chunk[0].text.upper() == "INSERT" and before not in ("INSERT", "INTO", "OVERWRITE", "("):
+            alone = alone or not is_call
+        alone = alone or (before == "AS" and chunk[0].text.upper() == "CREATE")
+        is_call = is_call or (before == "=>" and bool(openers))
         parts, after = name_at(chunk, position + 1)
+        if not parts and is_call and _word(chunk, position + 1) == "(" and dialect in _TABLE_NAMED:
+            parts, after = name_at(chunk, position + 2)
+            if parts and _word(chunk, after) == ")":
+                pieces += [sql[done : token.start], "(SELECT * FROM "]
+                done = chunk[position + 2].start
+            continue
         if not parts or (after < len(chunk) and chunk[after].token_type == TokenType.L_PAREN):
             continue
         if alone and dialect in _TABLE_QUERIES:
@@ -253,6 +311,7 @@ def _table_queries(sql: str, chunk: list[Token], dialect: str) -> str | None:
     return "".join([*pieces, sql[done : chunk[-1].end + 1]])
 
 
+_TABLE_NAMED = frozenset({"trino", "presto"})
 _NO_CALLS = frozenset({"AS", "IN", "FROM", "JOIN", "EXISTS", "ANY", "SOME", "ALL", "MATERIALIZED"})
 # The parser has a grammar of its own for these.
 _OWN_GRAMMAR = frozenset(

@@ -45,7 +45,9 @@ def _opens(tokens: Tokens, position: int) -> bool:
     return position < len(tokens) and tokens[position].token_type == TokenType.L_PAREN
 
 
-_NOT_COLUMNS = frozenset("PRIMARY KEY INDEX CONSTRAINT UNIQUE FULLTEXT SPATIAL CHECK FOREIGN".split())
+_NOT_COLUMNS = frozenset(
+    "PRIMARY KEY INDEX CONSTRAINT UNIQUE FULLTEXT SPATIAL CHECK FOREIGN".split()
+)
 _QUERY = frozenset({"SELECT", "WITH", "VALUES", "TABLE", "FROM", "("})
 
 
@@ -86,14 +88,12 @@ def _plain_create(tokens: Tokens, files: list[str]) -> Tokens:
 def _column_names(tokens: Tokens) -> Tokens:
     """A column list without types, and without keys; nothing when no column is left."""
     names: Tokens = []
-    position, start = 1, True
+    position, comma = 1, tokens[0]
     while position < len(tokens) - 1:
-        if start and tokens[position].text.upper() not in _NOT_COLUMNS:
-            if names:
-                names.append(comma)
-            names.append(tokens[position])
-        start = tokens[position].token_type == TokenType.COMMA
-        if start:
+        before = tokens[position - 1]
+        if before is comma and tokens[position].text.upper() not in _NOT_COLUMNS:
+            names += [comma, tokens[position]] if names else [tokens[position]]
+        if tokens[position].token_type == TokenType.COMMA:
             comma = tokens[position]
         position = closing(tokens, position) if _opens(tokens, position) else position + 1
     return [tokens[0], *names, tokens[-1]] if names else []
@@ -170,6 +170,8 @@ def _of_insert(tokens: Tokens, position: int, files: list[str]) -> int:
 
 def _json_defaults(tokens: Tokens, position: int, files: list[str]) -> int:
     """JSON_TABLE's and JSON_VALUE's NULL ON EMPTY, DEFAULT '0' ON ERROR."""
+    if _word(tokens, position) == "EXISTS" and _word(tokens, position + 1) == "PATH":
+        return position + 1
     start = position + 2 if _word(tokens, position) == "DEFAULT" else position + 1
     if start == position + 1 and _word(tokens, position) not in ("NULL", "ERROR", "EMPTY"):
         return 0

@@ -143,6 +143,11 @@ class Text:
         for parts in names.targets:
             self.add_target(parts)
 
+    def use_named(self, parts: Parts) -> None:
+        """USE of a name that the parser takes for a kind, such as a database `warehouse`."""
+        self._default = parts
+        self._default_is_catalog = self.dialect == "tsql" and len(parts) == 1
+
     def use(self, tree: exp.Use) -> None:
         """USE changes the default database or schema of what follows."""
         kind = str(tree.args.get("kind") or "").upper()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sqlglot.dialects.dialect import Dialect
+from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from hex_assets.lineage.fallback import Names
+from hex_assets.lineage.fallback import Names, name_at
 from hex_assets.lineage.result import Text
 
 NO_LINEAGE = frozenset(
@@ -15,7 +16,8 @@ NO_LINEAGE = frozenset(
     "ANALYZE VACUUM OPTIMIZE REFRESH UNCACHE RESET LOCK UNLOCK KILL SAVEPOINT RELEASE DISCARD "
     "DEALLOCATE PREPARE FETCH CLOSE LISTEN NOTIFY COMMENT CHECK CHECKPOINT ATTACH DETACH INSTALL "
     "LOAD PRAGMA EXCHANGE RENAME LIST LS REMOVE RM PUT GET MSCK FLUSH PURGE HELP DENY PRINT "
-    "TRUNCATE ABORT RETURN RAISE UNSET EXPLAINPLAN IMPORT SYSTEM WATCH UNDROP ASSERT GO".split()
+    "TRUNCATE ABORT RETURN RAISE UNSET EXPLAINPLAN IMPORT SYSTEM WATCH UNDROP ASSERT GO WAITFOR "
+    "DBCC HANDLER OPEN".split()
 )
 """First words of statements that have no lineage by their nature."""
 
@@ -57,11 +59,28 @@ def special(
 ) -> bool:
     """Reads the statements that no grammar of sqlglot has; False for all others."""
     first = chunk[0].text.upper()
+    if text.dialect == "mysql" and first in _MYSQL_CHANGES:
+        changed = _without_priorities(sql, chunk)
+        if changed is not None:
+            read_text(changed, text)
+            return True
     if first == "REPLACE" and text.dialect == "mysql":
         start, end = chunk[0].end + 1, chunk[-1].end + 1
         read_text("INSERT" + sql[start:end], text)
         return True
     if first == "CREATE" and _creates_no_data(chunk):
+        return True
+    if first == "USE" and len(chunk) > 1 and text.dialect not in ("snowflake", "databricks"):
+        parts, after = name_at(chunk, 1)
+        if chunk[1].text.upper() in ("WAREHOUSE", "ROLE") and after == len(chunk):
+            text.use_named(parts)
+            return True
+    if first in ("COPY", "EXPORT", "UPDATE", "CREATE") and _moves_databases(chunk):
+        return True
+    if first == "DECLARE" and _declares(sql, chunk, text, read_statement):
+        return True
+    if first == "DO" and text.dialect == "mysql":
+        read_text("SELECT" + sql[chunk[0].end + 1 : chunk[-1].end + 1], text)
         return True
     if first == "UNLOAD":
         return _unload(sql[chunk[0].end + 1 : chunk[-1].end + 1], text, read_text)
@@ -73,6 +92,113 @@ def special(
         read_statement(sql, body, text)
         return True
     return False
+
+
+_MYSQL_CHANGES = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE"})
+_NOT_FOLLOWED = frozenset("GRANT REVOKE DENY EXPLAIN CREATE BEGIN".split())
+_FOLLOWS = _BODY | frozenset("IF WHILE DECLARE EXEC EXECUTE DROP TRUNCATE PRINT SET GO".split())
+
+
+def next_statement(chunk: list[Token]) -> int:
+    """Where T-SQL's next statement begins after one without lineage, such as PRINT or EXEC; or 0.
+
+    T-SQL needs no semicolon between statements.
+    """
+    first = chunk[0].text.upper()
+    if first == "GO":
+        return 1 if len(chunk) > 1 else 0
+    if first in _NOT_FOLLOWED or first not in NO_LINEAGE | {"USE", "DROP", "THROW"}:
+        return 0
+    depth = 0
+    for position in range(1, len(chunk)):
+        token = chunk[position]
+        depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
+        word = "" if token.token_type in (TokenType.STRING, TokenType.IDENTIFIER) else token.text
+        if depth or word.upper() not in _FOLLOWS:
+            continue
+        if token.line > chunk[position - 1].line or word.upper() not in ("WITH", "SET", "IF"):
+            return position
+    return 0
+
+
+AFTER_END = frozenset(
+    "ELSE SELECT INSERT UPDATE DELETE MERGE WITH BEGIN DECLARE SET DROP CREATE TRUNCATE GO "
+    "IF".split()
+)
+"""What may follow the END of a block without a semicolon, as T-SQL allows."""
+_PRIORITIES = frozenset({"LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "QUICK", "IGNORE"})
+
+
+def _without_priorities(sql: str, chunk: list[Token]) -> str | None:
+    """MySQL's change without LOW_PRIORITY and the like; DELETE FROM a USING b as DELETE a FROM b.
+
+    None where there is neither.
+    """
+    start = 1
+    while start < len(chunk) - 1 and chunk[start].text.upper() in _PRIORITIES:
+        start += 1
+    rest = sql[chunk[start].start : chunk[-1].end + 1] if start < len(chunk) else ""
+    first = chunk[0].text
+    if first.upper() == "DELETE" and start < len(chunk) and chunk[start].text.upper() == "FROM":
+        for position in range(start + 1, min(len(chunk), start + 40)):
+            word = chunk[position].text.upper()
+            if word == "USING":
+                tables = sql[chunk[start + 1].start : chunk[position].start]
+                return f"DELETE {tables} FROM {sql[chunk[position].end + 1 : chunk[-1].end + 1]}"
+            if word in ("WHERE", "JOIN", "ORDER", "LIMIT"):
+                break
+    plain = start == 2 and first.upper() == "INSERT" and chunk[1].text.upper() == "IGNORE"
+    return f"{first} {rest}" if start > 1 and not plain else None
+
+
+def _moves_databases(chunk: list[Token]) -> bool:
+    """DuckDB's COPY FROM DATABASE, EXPORT DATABASE, and MotherDuck's shares and snapshots."""
+    words = tuple(token.text.upper() for token in chunk[:5])
+    if words[:2] in (("EXPORT", "DATABASE"), ("UPDATE", "SHARE")):
+        return len(words) < 3 or words[2] != "SET"
+    if words[:3] in (("COPY", "FROM", "DATABASE"), ("CREATE", "SNAPSHOT", "OF")):
+        return True
+    return words[0] == "CREATE" and "SHARE" in words[1:4] and "TABLE" not in words
+
+
+def swallowed(chunk: list[Token], text: Text) -> str:
+    """The statement after a first word of which the tokenizer kept all that follows as a string."""
+    first, rest = chunk[0].text.upper(), chunk[1].text if len(chunk) == 2 else ""
+    if not rest or chunk[1].token_type != TokenType.STRING:
+        return ""
+    if first == "END":
+        return rest if rest.split(None, 1)[0].upper() in AFTER_END else ""
+    if first == "GO" and text.dialect == "tsql":
+        return rest
+    if first != "DECLARE" and (text.dialect != "tsql" or first not in NO_LINEAGE):
+        return ""
+    try:
+        tokens = Dialect.get_or_raise(text.dialect or None).tokenize(rest)
+    except SqlglotError:
+        return ""
+    start = next_statement([chunk[0], *tokens])
+    if first == "DECLARE":
+        start = _query_of_cursor([chunk[0], *tokens])
+    return rest[tokens[start - 1].start :] if start else ""
+
+
+def _query_of_cursor(chunk: list[Token]) -> int:
+    words = [token.text.upper() for token in chunk]
+    first = words.index("CURSOR") if "CURSOR" in words[:6] else len(words)
+    for position in range(first, len(words)):
+        if words[position] in ("FOR", "IS") and words[position + 1 : position + 2] != ["UPDATE"]:
+            return position + 1 if position + 1 < len(words) else 0
+    return 0
+
+
+def _declares(sql: str, chunk: list[Token], text: Text, read_statement: ReadStatement) -> bool:
+    """DECLARE of a cursor reads its query; DECLARE of a plain variable says nothing."""
+    start = _query_of_cursor(chunk)
+    if start:
+        read_statement(sql, chunk[start:], text)
+        return True
+    words = {token.text.upper() for token in chunk[1:]}
+    return not words & (_BODY | _BLOCKS)
 
 
 def _conditions(sql: str, head: list[Token], text: Text, read_statement: ReadStatement) -> None:

@@ -21,7 +21,14 @@ from hex_assets.lineage.reader import Malformed, Reading, TooSlow
 from hex_assets.lineage.relations import MAX_COLUMNS, TooWide
 from hex_assets.lineage.result import Text
 from hex_assets.lineage.schema import provider
-from hex_assets.lineage.special import NO_LINEAGE, special, without_block
+from hex_assets.lineage.special import (
+    AFTER_END,
+    NO_LINEAGE,
+    next_statement,
+    special,
+    swallowed,
+    without_block,
+)
 from hex_assets.lineage.worker import WORKER, GivenUp
 from hex_assets.lineage.writes import StatementReader
 
@@ -76,8 +83,17 @@ def extract(
         except GivenUp as error:
             text = Text(asked, schema, 0.0)
             text.miss("gave_up", f"the text was given up and read by its keywords: {error}")
-            _read_text(sql, text)
+            _read_keywords(sql, text)
     return text.result()
+
+
+def _read_keywords(sql: str, text: Text) -> None:
+    """Reads a text of which the time is over: nothing is parsed, nothing can take long."""
+    try:
+        _read_text(sql, text)
+    except RecursionError:  # blocks within blocks
+        found, cut = tokens.tokenized(sql, Dialect.get_or_raise(text.dialect or None))
+        text.add_names(read_names(found, cut=cut))
 
 
 def read_to_the_end(sql: str, dialect: str, schema: SchemaProvider | None) -> StatementLineage:
@@ -125,6 +141,16 @@ def _has_jinja(found: list[Token]) -> bool:
 def _read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = False) -> None:
     # Athena's tokenizer puts a token of its own before what it takes for Hive's statements.
     head = chunk[1:] if chunk[0].token_type == TokenType.HIVE_TOKEN_STREAM else chunk
+    if len(head) > 1 and head[0].text.upper() == "END" and head[1].text.upper() in AFTER_END:
+        return _read_statement(sql, head[1:], text, cut=cut)
+    rest = swallowed(head, text) if len(head) == 2 else ""
+    if rest:
+        return _read_text(rest, text)
+    if text.dialect == "tsql" and head:
+        following = next_statement(head)
+        if following:
+            _read_statement(sql, head[:following], text)
+            return _read_statement(sql, head[following:], text, cut=cut)
     if not head or read_pattern(sql, head, text, _read_text):
         return
     if head[0].text.upper().split(" ")[0] in NO_LINEAGE and without_block(head) is head:

@@ -221,9 +221,13 @@ def without_output(tokens: list[Token]) -> tuple[list[Token], list[tuple[str, ..
             continue
         position = _after_output(tokens, position + 1)
         if position < len(tokens) and tokens[position].text.upper() == "INTO":
-            parts, position = name_at(tokens, position + 1)
-            if parts:
-                written.append(parts)
+            variable = position + 1 < len(tokens) and tokens[position + 1].text.startswith("@")
+            if variable:  # a table variable lives and ends in the text
+                position += 2 if len(tokens[position + 1].text) > 1 else 3
+            else:
+                parts, position = name_at(tokens, position + 1)
+                if parts:
+                    written.append(parts)
             if position < len(tokens) and tokens[position].token_type == TokenType.L_PAREN:
                 while position < len(tokens) and tokens[position].token_type != TokenType.R_PAREN:
                     position += 1
