@@ -217,6 +217,8 @@ class ExpressionReader:
         while isinstance(base, exp.Dot):
             after.append(base.expression)
             base = base.this
+        if not all(isinstance(item, exp.Expr) for item in (base, *after)):
+            raise Malformed("a name ends in a dot")
         after.reverse()
         values = [item for item in after if not isinstance(item, exp.Identifier)]
         if not isinstance(base, exp.Identifier):
