@@ -6,6 +6,7 @@ from sqlglot import exp
 
 from hex_assets.lineage.dialects import SENSITIVE_TABLES
 from hex_assets.lineage.fallback import Names
+from hex_assets.lineage.made import MadeTables
 from hex_assets.lineage.model import ColumnUse, SchemaProvider, StatementLineage
 from hex_assets.lineage.names import named
 from hex_assets.lineage.reader import USAGES, Reading
@@ -28,7 +29,7 @@ class Text:
         isolated: bool = False,
     ) -> None:
         self.dialect = dialect
-        self.schema = schema
+        self.made = MadeTables(schema)
         self.deadline = deadline
         """On the clock of this thread's processor time."""
         self.isolated = isolated
@@ -75,6 +76,7 @@ class Text:
             self.add_source(parts)
         for ref in reading.targets.values():
             self.add_target(ref.parts)
+        self.made.follow(reading)
         for file in reading.files:
             self._files.setdefault(file)
         if reading.dynamic:
@@ -82,10 +84,13 @@ class Text:
         if isinstance(tree, exp.Create):
             self._created(tree, reading)
         into = tree.find(exp.Into) if isinstance(tree, exp.Query) else None
-        if into is not None and into.args.get("temporary"):
+        if into is not None:
             for ref in reading.targets.values():
-                self._temporary.add(self.key(ref.parts))
+                if into.args.get("temporary") or ref.parts[-1].startswith("#"):
+                    self._temporary.add(self.key(ref.parts))
                 self._inside.add(self.key(ref.parts))
+        if isinstance(tree, (exp.Create, exp.Insert)) or into is not None:
+            self.made.add(tree, reading)
 
     def _created(self, tree: exp.Create, reading: Reading) -> None:
         properties = tree.args.get("properties")

@@ -248,7 +248,8 @@ def _read_tree(sql: str, chunk: list[Token], tree: exp.Expr, text: Text, dialect
         return True
     if isinstance(tree, exp.Alter) and text.rename(tree):
         return True
-    reading = Reading(dialect, text.schema, text.deadline)
+    schema = text.made if text.made.tables else text.made.schema
+    reading = Reading(dialect, schema, text.deadline)
     try:
         has_lineage = StatementReader(reading).read(tree)
     except Malformed as error:
