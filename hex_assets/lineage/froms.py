@@ -59,7 +59,7 @@ class FromReader(PivotReader):
                     origins = self.origins(item, scope, env)
                     name = item.alias or item.name
                     scope.scalars[name.casefold()] = origins
-                    scope.add(Source(name.casefold(), Produced(origins, [name])))
+                    scope.add(Source(name.casefold(), Produced(origins, [name], WEAK)))
             return
         before = [source.relation for source in scope.sources]
         count = len(before)
@@ -203,8 +203,10 @@ class FromReader(PivotReader):
             within = Scope(self.dialect, parent=scope.parent)
             self.from_item(inner, within, env)
             whole = Derived()
+            for key, relations in within.using.items():
+                whole.add(key, merged(relation.lookup(key, key)[1] for relation in relations))
             for source in within.sources:
-                whole.pass_on(Rest(source.relation))
+                whole.pass_on(Rest(source.relation, frozenset(within.using)))
             self.add(node, whole, scope)
             return
         relation = self.query(inner, env, scope)
@@ -235,7 +237,15 @@ class FromReader(PivotReader):
             fields = 0
         scope.add(Source(name.casefold(), Produced(origins, names or [name], fields)))
         if isinstance(offset, exp.Identifier):
-            scope.add(Source("", Produced(NOTHING, [offset.name])))
+            unnested = scope.sources[-1].relation
+            whole = Derived()
+            for column, found in unnested.star():
+                whole.add(column, found)
+            whole.add(offset.name, NOTHING)
+            if fields or self.dialect == "bigquery":
+                scope.add(Source("", Produced(NOTHING, [offset.name])))
+            else:
+                scope.sources[-1].relation = whole
 
     def lateral(self, node: exp.Lateral, scope: Scope, env: Env) -> None:
         """LATERAL subqueries, views and functions."""
@@ -261,12 +271,21 @@ class FromReader(PivotReader):
             )
         else:
             origins = self.origins(call, scope, env)
-        for item in node.args.get("rows_from") or ():
-            self.origins(item.this, scope, env)
-        if not scope.sources and scope.parent is None:  # header=true, CSV: options, no columns
-            self.reading.unresolved = unresolved
+        rows = node.args.get("rows_from") or ()
         alias = node.args.get("alias")
         names = [column.name for column in alias.columns] if alias is not None else []
+        if rows:
+            result = Derived()
+            for position, item in enumerate(rows):
+                found = self.origins(item, scope, env)
+                name = names[position] if position < len(names) else node.alias
+                result.add(name, found)
+            for name in names[len(rows) :]:
+                result.add(name, NOTHING if len(rows) > 1 else result.row())
+            scope.add(Source(node.alias.casefold(), result))
+            return
+        if not scope.sources and scope.parent is None:  # header=true, CSV: options, no columns
+            self.reading.unresolved = unresolved
         inner = call.this if isinstance(call, (exp.TableFromRows,)) else call
         fields = 0 if names else MAYBE
         if isinstance(inner, exp.Explode) and self.dialect == "snowflake":

@@ -11,6 +11,9 @@ _REMOTE = frozenset({"remote", "remotesecure", "cluster", "clusterallreplicas"})
 _NAMES_A_TABLE = {
     "databricks": frozenset({"table_changes", "identifier", "stream"}),
     "spark": frozenset({"table_changes", "identifier"}),
+    "clickhouse": frozenset({"dictionary"}),
+    "duckdb": frozenset({"query_table"}),
+    "tsql": frozenset({"containstable", "freetexttable"}),
 }
 _FILE_FUNCTIONS = {
     "clickhouse": {
@@ -82,6 +85,8 @@ def table_of(call: exp.Expr, dialect: str) -> tuple[str, ...]:
         return parts
     if given and name in _NAMES_A_TABLE.get(dialect, ()):
         first = given[0]
+        if dialect == "tsql":
+            return _path(first)
         if isinstance(first, exp.Literal) and first.is_string:
             return parts_of_text(first.name)
     return ()

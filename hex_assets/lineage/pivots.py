@@ -5,7 +5,16 @@ from __future__ import annotations
 from sqlglot import exp
 
 from hex_assets.lineage.reader import Env, ExpressionReader
-from hex_assets.lineage.relations import MAYBE, NOTHING, Derived, Produced, Relation, Rest, merged
+from hex_assets.lineage.relations import (
+    NOTHING,
+    WEAK,
+    Derived,
+    Origins,
+    Produced,
+    Relation,
+    Rest,
+    merged,
+)
 from hex_assets.lineage.scopes import Scope, Source
 
 
@@ -42,7 +51,7 @@ class PivotReader(ExpressionReader):
                 for field in fields:
                     result.add(field.this.name, NOTHING)
             else:
-                values = merged(self.origins(item, within, {}) for item in pivot.expressions)
+                values = [self.origins(item, within, {}) for item in pivot.expressions]
                 by = merged(self.origins(field.this, within, {}) for field in fields)
                 self.reading.use(by, "group")
                 hidden = {
@@ -51,10 +60,11 @@ class PivotReader(ExpressionReader):
                     for column in item.find_all(exp.Column)
                 }
                 result.pass_on(Rest(relation, frozenset(hidden)))
-                for identifier in pivot.args.get("columns") or ():
-                    result.add(identifier.name, values)
+                for position, identifier in enumerate(pivot.args.get("columns") or ()):
+                    value = values[position % len(values)] if values else NOTHING
+                    result.add(identifier.name, value)
                     bare = identifier.name.strip("'")
-                    result.index.setdefault(bare.casefold(), values)
+                    result.index.setdefault(bare.casefold(), value)
             alias = pivot.args.get("alias")
             if isinstance(alias, exp.TableAlias) and alias.columns:
                 result = result.renamed([column.name for column in alias.columns])
@@ -62,21 +72,53 @@ class PivotReader(ExpressionReader):
         return relation
 
     def pivot_statement(self, node: exp.Pivot, scope: Scope, env: Env) -> None:
-        """DuckDB's `PIVOT t ON c USING sum(x) GROUP BY y`, also in FROM."""
+        """DuckDB's `PIVOT t ON c USING sum(x) GROUP BY y` and `UNPIVOT t ON a, b INTO ...`."""
         within = Scope(self.dialect, parent=scope)
         if node.this is not None:
             self.from_item(node.this, within, env)
+        result = Derived()
+        if node.args.get("unpivot"):
+            self._unpivoted(node, result, within, env)
+            scope.add(Source(node.alias.casefold(), result))
+            return
+        using = list(node.args.get("using") or ())
+        values = [self.origins(item, within, env) for item in using]
         on = merged(self.origins(item, within, env) for item in node.expressions)
-        values = merged(self.origins(item, within, env) for item in node.args.get("using") or ())
         self.reading.use(on, "group")
         group = node.args.get("group")
-        result = Derived()
         for item in group.expressions if group is not None else ():
             found = self.origins(item, within, env)
             self.reading.use(found, "group")
             result.add(item.name, found)
-        result.pass_on(Rest(Produced(values | on, [], MAYBE)))
+        if group is None:
+            used = [column for item in [*using, *node.expressions] for column in _columns_of(item)]
+            for source in within.sources:
+                result.pass_on(Rest(source.relation, frozenset(used)))
+        names = _pivoted_names(node.expressions, using, self.dialect)
+        for position, name in enumerate(names):
+            result.add(name, values[position % len(values)] if values else NOTHING)
+        if not names:
+            result.pass_on(Rest(Produced(merged(values), [], WEAK)))
         scope.add(Source(node.alias.casefold(), result))
+
+    def _unpivoted(self, node: exp.Pivot, result: Derived, within: Scope, env: Env) -> None:
+        values = merged(self.origins(item, within, env) for item in node.expressions)
+        named = frozenset(column for item in node.expressions for column in _columns_of(item))
+        kept = frozenset(
+            column.name.casefold()
+            for star in node.find_all(exp.Star)
+            for column in star.args.get("except_") or ()
+        )
+        for source in within.sources:
+            if kept:
+                for name in sorted(kept):
+                    result.add(*_known(source.relation, name))
+            else:
+                result.pass_on(Rest(source.relation, named))
+        into = node.args.get("into")
+        result.add(into.this.name if into is not None else "name", NOTHING)
+        for value in into.expressions if into is not None else [exp.to_identifier("value")]:
+            result.add(value.name, values)
 
     def match_recognize(self, node: exp.Expr, scope: Scope, env: Env) -> None:
         """MATCH_RECOGNIZE: rows of a pattern; its names for rows qualify the table's columns."""
@@ -85,6 +127,10 @@ class PivotReader(ExpressionReader):
         if pattern is not None:
             names |= {word.casefold() for word in pattern.name.replace("(", " ").split()}
         before = list(scope.sources)
+        for part in (*(node.args.get("measures") or ()), *(node.args.get("define") or ())):
+            for column in part.find_all(exp.Column):
+                if column.table and scope.relation_named([column.table.casefold()]) is None:
+                    names.add(column.table.casefold())
         for name in names:
             if before:
                 scope.add(Source(name.strip("+*?)"), before[-1].relation))
@@ -104,3 +150,30 @@ class PivotReader(ExpressionReader):
         if rows is not None and "ALL" in rows.name.upper() and before:
             result.pass_on(Rest(before[-1].relation))
         scope.sources[:] = [*before[:-1], Source(node.alias.casefold(), result)]
+
+
+def _columns_of(item: exp.Expr) -> set[str]:
+    return {column.name.casefold() for column in item.find_all(exp.Column)}
+
+
+def _known(relation: Relation, name: str) -> tuple[str, Origins]:
+    return name, relation.lookup(name, name)[1]
+
+
+def _pivoted_names(on: list[exp.Expr], using: list[exp.Expr], dialect: str) -> list[str]:
+    """The columns of a PIVOT whose values are all listed; none where only its data tell.
+
+    duckdb.org/docs/stable/sql/statements/pivot: values joined by `_`, then the aggregate's alias;
+    an aggregate without an alias is named only where there are several.
+    """
+    values = [""]
+    for item in on:
+        listed = item.expressions if isinstance(item, exp.In) else []
+        if not listed or not all(isinstance(value, exp.Literal) for value in listed):
+            return []
+        values = [f"{before}_{value.name}" for before in values for value in listed]
+    ends = [
+        f"_{item.alias}" if item.alias else f"_{item.sql(dialect)}" if len(using) > 1 else ""
+        for item in using
+    ]
+    return [value[1:] + end for value in values for end in ends or [""]]
