@@ -313,9 +313,10 @@ class ChangeReader(QueryReader):
         if returning is None or not isinstance(table, exp.Table):
             return Derived()
         rows = Derived()
-        for name, origins in self.reading.outputs[before:]:
-            rows.add(name, origins)
         parts = named(table, self.dialect).parts
+        for name, origins in self.reading.outputs[before:]:
+            own = {ref: self.reading.ref(parts) for ref, _ in origins if ref.parts == parts}
+            rows.add(name, frozenset((own.get(ref, ref), column) for ref, column in origins))
         if parts and not isinstance(node, exp.Insert):  # rows that were there before
             rows.pass_on(Rest(BaseTable(self.reading.source(parts)), frozenset(rows.index)))
         scope = Scope(self.dialect)

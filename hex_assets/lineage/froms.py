@@ -5,7 +5,14 @@ from __future__ import annotations
 from sqlglot import exp
 
 from hex_assets.lineage.dialects import UNNESTED_PATHS
-from hex_assets.lineage.functions import GENERATED, call_name, files_of, table_of
+from hex_assets.lineage.functions import (
+    GENERATED,
+    arguments,
+    call_name,
+    columns_of,
+    files_of,
+    table_of,
+)
 from hex_assets.lineage.names import named, parts_of_text
 from hex_assets.lineage.pivots import PivotReader
 from hex_assets.lineage.reader import Cte, Env
@@ -138,6 +145,11 @@ class FromReader(PivotReader):
             self.table(inner, scope, env)
             return
         dynamic = isinstance(inner, exp.DynamicIdentifier)
+        if self.dialect == "clickhouse":
+            parts = _parameterised(node)
+            if parts:
+                self.add(node, BaseTable(self.reading.source(parts)), scope, parts[-1])
+                return
         if (isinstance(inner, exp.Func) and not dynamic) or node.args.get("rows_from"):
             self.function(node, inner, scope, env)
             return
@@ -287,6 +299,10 @@ class FromReader(PivotReader):
         if not scope.sources and scope.parent is None:  # header=true, CSV: options, no columns
             self.reading.unresolved = unresolved
         inner = call.this if isinstance(call, (exp.TableFromRows,)) else call
+        known = columns_of(inner, self.dialect, node.alias) if inner is not None else []
+        if known and not names:
+            scope.add(Source(node.alias.casefold(), Produced(origins, known)))
+            return
         fields = 0 if names else MAYBE
         if isinstance(inner, exp.Explode) and self.dialect == "snowflake":
             names, fields = names or _FLATTEN, 0
@@ -316,6 +332,11 @@ class FromReader(PivotReader):
         if parts:
             self.add(node, BaseTable(self.reading.source(parts)), scope, parts[-1])
             return True
+        given = arguments(call)
+        if self.dialect == "clickhouse" and given and isinstance(given[0], exp.Query):
+            if call_name(call) == "view":
+                self.add(node, self.query(given[0], env, None), scope)
+                return True
         files = files_of(call, self.dialect)
         for file in files:
             self.reading.files.setdefault(file)
@@ -328,3 +349,16 @@ class FromReader(PivotReader):
         within = Scope(self.dialect, parent=scope)
         self.from_item(table, within, env)
         return merged(source.relation.row() for source in within.sources)
+
+
+def _parameterised(node: exp.Table) -> tuple[str, ...]:
+    """ClickHouse's db.view(a = 1) and dictionary('db.d'): the table that they stand for."""
+    inner, database = node.this, node.args.get("db")
+    if isinstance(inner, exp.Anonymous) and database is not None:
+        return (database.name, inner.name)
+    alias = node.args.get("alias")
+    named_so = isinstance(inner, exp.Identifier) and inner.name.casefold() == "dictionary"
+    if named_so and database is None and alias is not None and alias.this is None:
+        columns = alias.columns
+        return parts_of_text(columns[0].name) if len(columns) == 1 else ()
+    return ()

@@ -36,6 +36,24 @@ _FILE_FUNCTIONS = {
 }
 GENERATED = {"numbers": "number", "numbers_mt": "number", "zeros": "zero", "zeros_mt": "zero"}
 """ClickHouse's generators of rows, with their only column."""
+# Functions in FROM of which each row is one value, named by the alias.
+_SCALAR_ROWS = frozenset(
+    "plainto_tsquery to_tsquery websearch_to_tsquery phraseto_tsquery regexp_split_to_table "
+    "string_to_table regexp_matches generate_subscripts jsonb_object_keys json_object_keys "
+    "jsonb_path_query now".split()
+)
+_JSON_ROWS = {
+    **dict.fromkeys(["json_each", "jsonb_each", "json_each_text", "jsonb_each_text"], "key value"),
+    **dict.fromkeys(["json_array_elements", "jsonb_array_elements"], "value"),
+    **dict.fromkeys(["json_array_elements_text", "jsonb_array_elements_text"], "value"),
+}
+_COLUMNS_OF = {
+    "postgres": {name: columns.split() for name, columns in _JSON_ROWS.items()},
+    "tsql": {
+        "string_split": ["value", "ordinal"],
+        "generate_series": ["value"],
+    },
+}
 _DIALECTS_ALIKE = {"spark": "databricks", "hive": "databricks"}
 
 
@@ -48,6 +66,20 @@ def call_name(call: exp.Expr) -> str:
     if isinstance(call, exp.ReadCSV):
         return "read_csv"
     return call.key
+
+
+def name_of(call: exp.Expr) -> str:
+    """The name of a function as the text has it."""
+    return str(call.name) if isinstance(call, exp.Anonymous) else call_name(call)
+
+
+def columns_of(call: exp.Expr, dialect: str, alias: str) -> list[str]:
+    """The columns of a table function that are known by its documentation; else none."""
+    name = call_name(call)
+    if dialect in ("postgres", "redshift") and name in _SCALAR_ROWS:
+        return [alias or name]
+    known = _COLUMNS_OF.get(dialect, {}).get(name, ())
+    return [*known, alias] if len(known) == 1 and alias else list(known)
 
 
 def arguments(call: exp.Expr) -> list[exp.Expr]:
@@ -77,6 +109,8 @@ def table_of(call: exp.Expr, dialect: str) -> tuple[str, ...]:
     """The table that a table function stands for; nothing for other functions."""
     name = call_name(call)
     given = arguments(call)
+    if dialect == "clickhouse" and given and all(isinstance(item, exp.EQ) for item in given):
+        return (name_of(call),)  # a parameterised view
     if dialect == "clickhouse" and name in _REMOTE and len(given) > 1:
         parts = _path(given[1])
         if len(parts) == 1 and len(given) > 2:

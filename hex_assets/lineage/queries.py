@@ -73,10 +73,11 @@ class QueryReader(FromReader):
                 cte.env[key] = cte
             env[key] = cte
             added.append((item, cte))
-            if not recursive:
+            if not recursive and not _is_expression(cte):
                 self.read_cte(cte, outer)
         for _, cte in added:
-            self.read_cte(cte, outer)
+            if not _is_expression(cte):
+                self.read_cte(cte, outer)
         return env
 
     def read_cte(self, cte: Cte, outer: Scope | None) -> Relation:
@@ -176,6 +177,8 @@ class QueryReader(FromReader):
         for key, cte in env.items():
             if cte.scalar and cte.relation is not None:
                 scope.scalars[key] = cte.relation.row()
+            elif cte.scalar:
+                scope.named[key] = cte.node
         args = node.args
         self.from_clause(node, scope, env)
         relation = self.projections(node, scope, env)
@@ -304,6 +307,11 @@ class QueryReader(FromReader):
                 result.add(name, merged(r.lookup(key, key)[1] for r in relations))
         for key, origins in replaced.items():
             result.add(key, origins)
+
+
+def _is_expression(cte: Cte) -> bool:
+    """Whether it names an expression over the columns of the query that uses it."""
+    return cte.scalar and not isinstance(cte.node, exp.Query)
 
 
 def _position(item: exp.Expr) -> int | None:

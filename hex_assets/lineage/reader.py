@@ -198,7 +198,7 @@ class ExpressionReader:
         parts = [part.name for part in field.parts]
         key = parts[0].casefold()
         if len(parts) == 1:
-            if key in scope.aliases or key in scope.scalars:
+            if key in scope.aliases or key in scope.scalars or key in scope.named:
                 return False
             cte = env.get(key)
             if cte is not None:
@@ -264,17 +264,25 @@ class ExpressionReader:
             return NOTHING
         table = node.args.get("table")
         if table is None:
+            level: Scope | None = scope
+            while level is not None and self.dialect == "clickhouse":
+                expression = level.named.pop(name.casefold(), None)
+                if expression is not None:  # left out while it is read: it may use a like column
+                    found = self.origins(expression, level, {}, aliases=aliases)
+                    level.named[name.casefold()] = expression
+                    return found
+                level = level.parent
             answer = scope.unqualified(name, prefer_alias=prefer_alias, aliases=aliases)
             if not answer[1] and (answer[0] == NO or answer[0] == 1):
                 self.reading.unresolved.setdefault(name)
             return answer[1]
         qualifiers = [part.name for part in node.parts[:-1]]
-        found = scope.qualified(qualifiers, name)
-        if found is None:  # column.field: the first name is the column
-            found = scope.unqualified(qualifiers[0], prefer_alias=False, aliases=aliases)
-        if found[0] == NO:
+        resolved = scope.qualified(qualifiers, name)
+        if resolved is None:  # column.field: the first name is the column
+            resolved = scope.unqualified(qualifiers[0], prefer_alias=False, aliases=aliases)
+        if resolved[0] == NO:
             self.reading.unresolved.setdefault(".".join([*qualifiers, name]))
-        return found[1]
+        return resolved[1]
 
     def starred(self, qualifier: list[str], scope: Scope) -> Relation | None:
         """The relation that `q.*` means."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from sqlglot import exp
+
 from hex_assets.lineage.dialects import LATERAL_ALIASES, ROW_VALUES
 from hex_assets.lineage.relations import (
     AMBIGUOUS,
@@ -46,6 +48,8 @@ class Scope:
     using: dict[str, list[Relation]] = field(default_factory=dict)
     aliases: dict[str, Origins] = field(default_factory=dict)
     scalars: dict[str, Origins] = field(default_factory=dict)
+    named: dict[str, exp.Expr] = field(default_factory=dict)
+    """ClickHouse's `WITH expression AS name`: it is read where the name is."""
     natural: bool = False
 
     def add(self, source: Source) -> None:
