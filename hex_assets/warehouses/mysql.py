@@ -2,14 +2,14 @@
 
 Facts (MariaDB 10.11, MySQL 8.0.33): a statement is logged when it arrives, without status, id or
 default database, so the database is rebuilt from each thread's connects. The table is CSV in the
-order of arrival; a statement over it is a full scan.
+order of arrival; a statement over it is a full scan, 7 s of the server's CPU for 1,000,000 rows.
+MariaDB's `argument` is text of utf8mb3, MySQL's is bytes: both are compared as bytes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -38,15 +38,20 @@ LOOK_BACK = timedelta(days=1)
 """How far before a window a thread's last connect is looked for."""
 OVERLAP = timedelta(seconds=1)
 ENABLE = "SET GLOBAL log_output = 'TABLE'; SET GLOBAL general_log = 'ON'"
-MARKED = "argument LIKE CONCAT('%%', %(m1)s, %(m2)s, '%%')"
+MARKED = "argument LIKE CAST(CONCAT('%%', %(m1)s, %(m2)s, '%%') AS BINARY)"
+SHORT = 400
+"""Bytes that a `USE` has at most, with room: a name is 64 characters. A length costs nothing to
+ask, while the expression, asked of every text, was a third of the time beyond the bare scan."""
 SELECT = f"""
 SELECT event_time, thread_id, server_id, user_host, command_type, argument FROM {{table}}
 WHERE event_time >= %(from)s AND event_time < %(end)s
-  AND (command_type IN ('Connect', 'Init DB')
+  AND (command_type IN ('Connect', 'Init DB', 'Change user')
     OR (command_type IN ('Query', 'Execute')
-        AND (({MARKED} AND event_time >= %(start)s)
-             OR argument REGEXP '^[[:space:]]*[Uu][Ss][Ee][[:space:]]')))"""
-USE = re.compile(r"\s*use\s+(?:`((?:[^`]|``)+)`|([^\s;]+))\s*;?\s*$", re.IGNORECASE)
+        AND ((event_time >= %(start)s AND {MARKED})
+             OR (LENGTH(argument) < {SHORT}
+                 AND argument REGEXP '^[[:space:]]*[Uu][Ss][Ee][[:space:]`]'))))"""
+# MariaDB logs a packet of many statements as one: what follows a `USE` runs in its database.
+USE = re.compile(r"\s*use(?:\s*`((?:[^`]|``)+)`|\s+([^\s;`]+))\s*(?:;|$)", re.IGNORECASE)
 CONNECT = re.compile(r"\S+ (?:on|as \S+ on) (\S*) ?(?:using .*)?$")
 ESCAPED = re.compile(r"(?:\\x[0-9A-F]{2}){4}")
 
@@ -103,10 +108,11 @@ class MySQLLog:
 
     def _rows(self, cursor: Any) -> Iterator[dict[str, Any]]:
         databases: dict[int, str | None] = {}
-        moment, seen = None, Counter[bytes]()
+        moment = None
+        seen: dict[tuple[int, int, str], int] = {}
         for at, thread, server, user_host, command, argument in cursor:
             text = _text(argument)
-            if command == "Connect":
+            if command in ("Connect", "Change user"):
                 found = CONNECT.match(text)
                 databases[thread] = (found.group(1) or None) if found else None
             elif command == "Init DB":
@@ -116,19 +122,17 @@ class MySQLLog:
             if command not in ("Query", "Execute") or MARKER not in text:
                 continue
             if at != moment:
-                moment, seen = at, Counter()
+                moment, seen = at, {}
             # The log has no id: equal rows of one microsecond are told apart by their order.
-            digest = hashlib.sha256(f"{server}|{at}|{thread}|{text}".encode())
-            ordinal = seen[digest.digest()]
-            seen[digest.digest()] += 1
-            digest.update(f"|{ordinal}".encode())
-            ended = at.replace(tzinfo=timezone.utc)
+            row = (server, thread, text)
+            seen[row] = ordinal = seen.get(row, -1) + 1
+            digest = hashlib.sha256(f"{server}|{at}|{thread}|{text}|{ordinal}".encode())
             yield {
                 "warehouse": self.name,
                 "dialect": self.dialect,
                 "query_id": digest.hexdigest(),
                 "text": text,
-                "ended_at": ended,
+                "ended_at": at.replace(tzinfo=timezone.utc),
                 "user": user_host.partition("[")[0],
                 "default_schema": databases.get(thread),
                 "default_catalog": self.settings.defaultCatalog,
@@ -138,17 +142,26 @@ class MySQLLog:
 
     def losses(self, window: Window) -> Losses:
         """Count statements of Hex's user without the comment; the log knows no failures."""
-        user = self.settings.hexUser
-        if not user:
-            return Losses()
-        statement = (
-            f"SELECT COUNT(*) FROM {self.settings.logTable} WHERE event_time >= %(start)s"
-            " AND event_time < %(end)s AND command_type IN ('Query', 'Execute')"
-            f" AND user_host LIKE CONCAT(%(user)s, '[%%') AND NOT {MARKED}"
-        )
+        user, untagged = self.settings.hexUser, None
         with self._connection() as connection, connection.cursor() as cursor:
-            cursor.execute(statement, {**_span(window), "user": user})
-            return Losses(untagged_count=cursor.fetchall()[0][0])
+            first = self._first(cursor)
+            if user:
+                cursor.execute(
+                    f"SELECT COUNT(*) FROM {self.settings.logTable} WHERE event_time >= %(start)s"
+                    " AND event_time < %(end)s AND command_type IN ('Query', 'Execute')"
+                    " AND SUBSTRING_INDEX(user_host, '[', 1) = %(user)s AND LENGTH(argument) > 0"
+                    f" AND NOT ({MARKED})",
+                    {**_span(window), "user": user},
+                )
+                untagged = cursor.fetchall()[0][0]
+        begins = first if first and window.start < first < window.end else None
+        return Losses(untagged_count=untagged, log_begins_at=begins)
+
+    def _first(self, cursor: Any) -> datetime | None:
+        """The log's first row, which is its oldest; no scan."""
+        cursor.execute(f"SELECT event_time FROM {self.settings.logTable} LIMIT 1")
+        found = cursor.fetchall()
+        return found[0][0].replace(tzinfo=timezone.utc) if found else None
 
     def probe(self) -> list[Finding]:
         """Log in, read the log, see whether it is written, count the last day."""
@@ -171,9 +184,10 @@ class MySQLLog:
                     _span(Window(now - timedelta(days=1), now)),
                 )
                 count = cursor.fetchall()[0][0]
-                findings.append(
-                    Finding("hex queries", "ok" if count else "warning", f"{count} in a day")
-                )
+                first = self._first(cursor)
+                since = f"the log begins at {first:%Y-%m-%d %H:%M} UTC" if first else "it is empty"
+                detail = f"{count} Hex queries in the last day; {since}"
+                findings.append(Finding("hex queries", "ok" if count else "warning", detail))
         except CannotConnect as error:
             findings.append(Finding("login", "failure", error.problem, error.mend))
         except LogSourceError as error:
@@ -212,6 +226,8 @@ def _text(argument: str | bytes) -> str:
     r"""MySQL gives bytes; MariaDB's utf8mb3 log spells a 4-byte character as `\xF0\x9F\x98\x80`."""
     if isinstance(argument, bytes):
         return argument.decode("utf-8", "replace")
+    if "\\x" not in argument:  # a search is ten times quicker than the expression
+        return argument
 
     def decoded(found: re.Match[str]) -> str:
         try:

@@ -14,6 +14,7 @@ from hex_assets.warehouses.reading import secret_value, without_secrets
 from hex_assets.warehouses.vendor import vendor_module
 
 NO_LOGIN = {1044, 1045, 1698}
+NO_TLS = 3159
 NO_GRANT = {1142, 1143}
 NO_TABLE = {1049, 1146}
 NO_ANSWER = 2003
@@ -93,6 +94,9 @@ def _explained(
         return CannotRead(f"warehouse {name}: {user} may not read {table}", mend)
     if code in NO_TABLE:
         return CannotRead(f"warehouse {name}: {server.place} has no table {table}")
+    if code == NO_TLS:
+        mend = "set `caCert` to the PEM file of its authority"
+        return CannotConnect(f"warehouse {name}: {server.place} takes only TLS connections", mend)
     if code == NO_ANSWER:
         mend = "check `host`, `port` and the network"
         return CannotConnect(f"warehouse {name}: no answer from {server.place}", mend)
@@ -102,4 +106,5 @@ def _explained(
             f"warehouse {name}: the connection to {server.place} broke while the log was read: "
             f"{said}; run it again"
         )
-    return CannotRead(f"warehouse {name}: {server.place} said: {said}")
+    kind = CannotConnect if connecting else CannotRead
+    return kind(f"warehouse {name}: {server.place} said: {said}")

@@ -1,7 +1,10 @@
 """Trino and Presto: the table of Trino's MySQL event listener, through PyMySQL.
 
 Facts (Trino 476): the listener writes a row when a query ends, with its catalog, schema, inputs and
-outputs, and no time. A `query_id` is `yyyyMMdd_HHmmss_NNNNN_xxxxx` in UTC, the time of submission.
+outputs, and no time but how long it took, `wall_time_millis`. A `query_id` is
+`yyyyMMdd_HHmmss_NNNNN_xxxxx` in UTC, the second of submission; both together give the end. The
+clients send a statement with parameters as `EXECUTE IMMEDIATE '...' USING ...`, or prepare it
+first: its text is then in `prepared_query`, and `query` is `EXECUTE name`.
 """
 
 from __future__ import annotations
@@ -28,10 +31,20 @@ from hex_assets.warehouses.base import (
 )
 from hex_assets.warehouses.mysql_client import MySQLServer, mysql_connection
 from hex_assets.warehouses.reading import batches
-from hex_assets.warehouses.vendor import engine_tables
+from hex_assets.warehouses.trino_text import executed_text
+from hex_assets.warehouses.vendor import engine_tables, utc_text
 
-MARKED = "LOCATE(CONCAT(%(m1)s, %(m2)s), query) > 0"
-IN_WINDOW = "query_id >= %(start)s AND query_id < %(end)s"
+TEXT = "COALESCE(prepared_query, query)"
+MARKED = f"LOCATE(CONCAT(%(m1)s, %(m2)s), {TEXT}) > 0"
+ENDED = (
+    "(STR_TO_DATE(LEFT(query_id, 15), '%%Y%%m%%d_%%H%%i%%s')"
+    " + INTERVAL wall_time_millis * 1000 MICROSECOND)"
+)
+# The primary key prunes by submission; what counts is the end.
+IN_WINDOW = (
+    "query_id >= %(oldest)s AND query_id < %(newest)s"
+    f" AND {ENDED} >= %(start)s AND {ENDED} < %(end)s"
+)
 
 
 class TrinoListener(MySQLServer):
@@ -49,13 +62,14 @@ class TrinoSettings(WarehouseSettings):
     type: Literal["trino"]
     listener: TrinoListener = Field(description="where the event listener writes")
     maxRuntimeMinutes: int = Field(
-        default=60, ge=1, description="how long a query runs at most; the log is complete after it"
+        default=1440,
+        ge=1,
+        description="how long a query runs at most: so far before a window its start is looked for",
     )
 
     def source(self, name: str) -> TrinoListenerLog:
         """The log source of these settings; connects to nothing yet."""
-        lag = timedelta(minutes=self.maxRuntimeMinutes)
-        return TrinoListenerLog(name, self, self.listener, self.dialect, lag)
+        return TrinoListenerLog(name, self, self.listener, self.dialect)
 
 
 class PrestoSettings(TrinoSettings):
@@ -68,23 +82,26 @@ class PrestoSettings(TrinoSettings):
 
 @dataclass(frozen=True)
 class TrinoListenerLog:
-    """The event listener's table of one cluster; its windows are of submission."""
+    """The event listener's table of one cluster."""
 
     name: str
     settings: TrinoSettings
     listener: TrinoListener
     dialect: str
-    lag: timedelta
+    lag: timedelta = timedelta(minutes=5)
+    """A row is written when its query ends; the end is known to a second."""
     retention: timedelta | None = None
 
     def read(self, window: Window, resume: Position | None = None) -> Iterator[pa.RecordBatch]:
-        """Stream the finished Hex queries that were submitted in the window, by query_id."""
-        after = " AND query_id > %(after)s" if resume else ""
-        parameters = _span(window) | ({"after": resume.query_id} if resume else {})
+        """Stream the Hex queries that finished in the window, by (ended_at, query_id)."""
+        after, parameters = "", self._span(window)
+        if resume:
+            after = f" AND ({ENDED} > %(done)s OR ({ENDED} = %(done)s AND query_id > %(done_id)s))"
+            parameters |= {"done": utc_text(resume.ended_at), "done_id": resume.query_id}
         statement = (
-            "SELECT query_id, query, catalog, `schema`, `user`, inputs_json, output_json"
-            f" FROM {self._quoted} WHERE {IN_WINDOW} AND query_state = 'FINISHED' AND {MARKED}"
-            f"{after} ORDER BY query_id"
+            f"SELECT query_id, wall_time_millis, {TEXT}, catalog, `schema`, `user`, inputs_json,"
+            f" output_json FROM {self._quoted} WHERE {IN_WINDOW} AND query_state = 'FINISHED'"
+            f" AND {MARKED}{after} ORDER BY {ENDED}, query_id"
         )
         with self._connection() as connection:
             cursor = connection.cursor()  # closing it would read all rows to the end
@@ -94,6 +111,7 @@ class TrinoListenerLog:
     def _row(
         self,
         query_id: str,
+        milliseconds: int,
         text: str,
         catalog: str | None,
         schema: str | None,
@@ -106,9 +124,9 @@ class TrinoListenerLog:
             "warehouse": self.name,
             "dialect": self.dialect,
             "query_id": query_id,
-            "text": text,
+            "text": executed_text(text),
             "started_at": submitted,
-            "ended_at": submitted,
+            "ended_at": submitted + timedelta(milliseconds=milliseconds),
             "user": user,
             "default_catalog": catalog,
             "default_schema": schema,
@@ -128,7 +146,7 @@ class TrinoListenerLog:
             f" COUNT(CASE WHEN query_state = 'FINISHED' AND query <> '' AND {mine}"
             f" AND NOT {MARKED} THEN 1 END) FROM {self._quoted} WHERE {IN_WINDOW}"
         )
-        failed, empty, untagged = self._one(statement, _span(window) | {"user": user or ""})
+        failed, empty, untagged = self._one(statement, self._span(window) | {"user": user or ""})
         return Losses(failed, empty, untagged if user else None)
 
     def probe(self) -> list[Finding]:
@@ -146,7 +164,7 @@ class TrinoListenerLog:
             findings.append(Finding("login", "ok", place))
             (count,) = self._one(
                 f"SELECT COUNT(*) FROM {self._quoted} WHERE {IN_WINDOW} AND {MARKED}",
-                _span(Window(now - timedelta(days=1), now)),
+                self._span(Window(now - timedelta(days=1), now)),
             )
         except CannotConnect as error:
             return [*findings, Finding("login", "failure", error.problem, error.mend)]
@@ -156,11 +174,20 @@ class TrinoListenerLog:
             mend = f"ALTER TABLE {self._table} CONVERT TO CHARACTER SET utf8mb4"
             detail = f"{self._table} is {charset}: Trino stores no query with an emoji"
             findings.append(Finding("character set", "warning", detail, mend))
-        detail = (
-            f"{count} Hex queries in the last day; kept until rows are deleted, complete after "
-            f"{self.settings.maxRuntimeMinutes} minutes (maxRuntimeMinutes)"
-        )
+        detail = f"{count} Hex queries in the last day; kept until rows are deleted"
         return [*findings, Finding("hex queries", "ok" if count else "warning", detail)]
+
+    def _span(self, window: Window) -> dict[str, Any]:
+        first, second = MARKER_HALVES
+        oldest = window.start - timedelta(minutes=self.settings.maxRuntimeMinutes)
+        return {
+            "oldest": _id_from(oldest),
+            "newest": _id_from(window.end + timedelta(seconds=1)),
+            "start": utc_text(window.start),
+            "end": utc_text(window.end),
+            "m1": first,
+            "m2": second,
+        }
 
     def _one(self, statement: str, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
         with self._connection() as connection, connection.cursor() as cursor:
@@ -197,10 +224,6 @@ def _as_list(output: str | None) -> list[Mapping[str, Any]]:
     return [found] if found and found.get("table") else []
 
 
-def _span(window: Window) -> dict[str, Any]:
-    first, second = MARKER_HALVES
-    start, end = (
-        moment.astimezone(timezone.utc).strftime("%Y%m%d_%H%M%S")
-        for moment in (window.start, window.end)
-    )
-    return {"start": start, "end": end, "m1": first, "m2": second}
+def _id_from(moment: datetime) -> str:
+    """The beginning of the identifiers of a second."""
+    return moment.astimezone(timezone.utc).strftime("%Y%m%d_%H%M%S")

@@ -27,6 +27,7 @@ from hex_assets.warehouses.base import (
     Window,
 )
 from hex_assets.warehouses.reading import batches, without_secrets
+from hex_assets.warehouses.trino_text import executed_text
 from hex_assets.warehouses.vendor import as_utc, utc_text, vendor_module
 
 # Hex's marker in two parts: a statement with the whole marker would find itself.
@@ -99,7 +100,7 @@ class TrinoRuntimeLog:
             "warehouse": self.name,
             "dialect": self.dialect,
             "query_id": query_id,
-            "text": text,
+            "text": executed_text(text),
             "started_at": as_utc(created),
             "ended_at": as_utc(ended),
             "user": user,
