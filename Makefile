@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 APT_LIST := hex_assets_tests/servers/apt-packages.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui serve test test-fast lint format lock apt-packages clean
+.PHONY: help demo ui serve test test-fast test-engines lint format lock apt-packages clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 16
@@ -40,6 +40,11 @@ test: $(VENV)/.ready lint apt-packages  ## all tests, the slow ones last
 
 test-fast: $(VENV)/.ready  ## the tests that take no server and no time
 	@$(BIN)/python -m pytest -q -m "not slow"
+
+# Says what it downloads, and how large that is, before it does: 1.4 GB once, into ~/.cache/hex_assets.
+test-engines: $(VENV)/.ready apt-packages  ## the tests on real engines that no package has: MySQL 8, Trino
+	@$(BIN)/python -m hex_assets_tests.servers.engines
+	@$(BIN)/python -m pytest -q -m engines -rs hex_assets_tests/warehouses
 
 lint: $(VENV)/.ready  ## ruff and mypy
 	@$(BIN)/ruff check .

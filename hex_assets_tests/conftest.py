@@ -17,6 +17,15 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 STATUS = pytest.StashKey[int]()
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests of large engines unless they are asked for: `make test-engines`."""
+    if "engines" in config.option.markexpr:
+        return
+    chosen = [item for item in items if not item.get_closest_marker("engines")]
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = chosen
+
+
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Keep the status for the end."""
     session.config.stash[STATUS] = int(exitstatus)

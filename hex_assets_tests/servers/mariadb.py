@@ -21,13 +21,19 @@ class MariaServer:
     port: int
     folder: Path
 
-    def connect(self) -> Any:
-        """A connection of root."""
+    def connect(self, database: str | None = None) -> Any:
+        """A connection of root, which may send many statements in a packet."""
         import pymysql
+        from pymysql.constants import CLIENT
 
-        path = str(self.folder / "s.sock")
         return pymysql.connect(
-            unix_socket=path, user="root", charset="utf8mb4", autocommit=True, local_infile=True
+            unix_socket=str(self.folder / "s.sock"),
+            user="root",
+            database=database,
+            charset="utf8mb4",
+            autocommit=True,
+            local_infile=True,
+            client_flag=CLIENT.MULTI_STATEMENTS,
         )
 
 
