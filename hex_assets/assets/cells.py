@@ -1,9 +1,10 @@
 """`hex/cells`: the cells of the workspace's projects, asked for where a project was edited."""
 
+import json
 import math
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,10 @@ PROGRESS_SECONDS = 15.0
 SHOWN = 50
 """Failed projects and notes that the metadata shows; all of them are counted and logged."""
 
+COMPLETE = b"hex_assets.complete_projects"
+"""Metadata of a stored table: ids of the projects whose cells it has whole, those without any too.
+A project without cells has no row that could tell so."""
+
 Row = Mapping[str, Any]
 
 
@@ -54,6 +59,8 @@ class Harvest:
     skipped: int = 0
     failed: list[tuple[str, str, str]] = field(default_factory=list)
     """Title, id and reason of each project whose cells Hex does not give."""
+    complete: set[str] = field(default_factory=set)
+    """Ids of the projects whose cells are here whole."""
     notes: list[str] = field(default_factory=list)
 
     def table(self) -> pa.Table:
@@ -91,7 +98,7 @@ def cells_asset(names: Names, days: dg.DailyPartitionsDefinition) -> dg.AssetsDe
         store, key = table_store.store, names.cells.path
         newest = days.get_last_partition_key()
         kept = {
-            day: CELLS.conform(store.read(key, day))
+            day: _kept(store.read(key, day))
             for day in context.partition_keys
             if day != newest and not config.refresh and store.has(key, day)
         }
@@ -114,14 +121,14 @@ def cells_asset(names: Names, days: dg.DailyPartitionsDefinition) -> dg.AssetsDe
                 pieces,
             )
         created = {row["project_id"]: row["created_at"] for row in projects}
-        snapshots = {day: _existing(harvest.table(), created, day) for day in to_write}
+        snapshots = {day: _existing(harvest, created, day) for day in to_write}
         for day, table in snapshots.items():
             context.add_asset_metadata(_described(table) | _summary(harvest), partition_key=day)
         streams = {day: _stream(table) for day, table in (kept | snapshots).items()}
         # The pieces go when the last day of the run is written, not before.
         last = context.partition_keys[-1]
         done = _then_delete(streams[last].batches, store, [*key, "fetched"])
-        return streams | {last: BatchStream(CELLS.schema, done)}
+        return streams | {last: BatchStream(streams[last].schema, done)}
 
     return cells
 
@@ -162,6 +169,7 @@ def _harvest(
         [CELLS.empty(), _of(resumed, from_pieces), _of(stored, from_stored)],
         carried=len(from_stored),
         resumed=len(from_pieces),
+        complete=from_pieces | from_stored,
         skipped=len(projects) - len(alive),
     )
     missing = [row for row in alive if row["project_id"] not in from_pieces | from_stored]
@@ -187,6 +195,7 @@ def _harvest(
             continue
         store.write(pieces, quote(project_id, safe=""), found.table.to_batches(), CELLS.schema)
         harvest.fetched += 1
+        harvest.complete.add(project_id)
         harvest.tables.append(found.table)
         for note in found.notes:
             harvest.notes.append(note)
@@ -229,14 +238,31 @@ def _of(cells: pa.Table, projects: set[str]) -> pa.Table:
     return cells.filter(pc.is_in(cells["project_id"], pa.array(sorted(projects), pa.string())))
 
 
-def _existing(cells: pa.Table, created: Mapping[str, datetime], day: str) -> pa.Table:
+def complete_projects(cells: pa.Table) -> frozenset[str] | None:
+    """Ids of the projects whose cells a stored table has whole; None: it was stored without."""
+    told = (cells.schema.metadata or {}).get(COMPLETE)
+    return None if told is None else frozenset(json.loads(told))
+
+
+def _with_complete(cells: pa.Table, projects: Iterable[str] | None) -> pa.Table:
+    if projects is None:
+        return cells
+    return cells.replace_schema_metadata({COMPLETE: json.dumps(sorted(projects)).encode()})
+
+
+def _kept(stored: pa.Table) -> pa.Table:
+    return _with_complete(CELLS.conform(stored), complete_projects(stored))
+
+
+def _existing(harvest: Harvest, created: Mapping[str, datetime], day: str) -> pa.Table:
     """The cells of projects that existed by the end of a day."""
     end = day_bounds(day)[1]
-    return _of(cells, {project for project, at in created.items() if at < end})
+    there = {project for project, at in created.items() if at < end}
+    return _with_complete(_of(harvest.table(), there), harvest.complete & there)
 
 
 def _stream(table: pa.Table) -> BatchStream:
-    return BatchStream(CELLS.schema, table.to_batches())
+    return BatchStream(table.schema, table.to_batches())
 
 
 def _then_delete(batches: Any, store: TableStore, pieces: KeyPath) -> Iterator[pa.RecordBatch]:

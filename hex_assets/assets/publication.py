@@ -1,13 +1,14 @@
 """`openmetadata/publication`: the newest truth goes to the catalog, a receipt for each entity."""
 
 from collections import Counter
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
 from hex_assets import lineage
+from hex_assets.assets.cells import complete_projects
 from hex_assets.assets.failures import told_plainly
 from hex_assets.assets.metadata import definition_metadata, markdown_table, row_count
 from hex_assets.assets.names import Names
@@ -58,6 +59,7 @@ def publication_asset(names: Names, days: dg.DailyPartitionsDefinition) -> dg.As
                 allow_retries=False,
             )
         snapshot_day, projects = newest
+        cells = _newest_rows(store, names.cells)
         edge_days = _edge_days(store, names, settings.lookBackDays)
         cell_ids = _cell_ids(store, names, edge_days)
         edges = lineage.merge_edges(
@@ -74,10 +76,11 @@ def publication_asset(names: Names, days: dg.DailyPartitionsDefinition) -> dg.As
                 settings,
                 projects=projects,
                 edges=edges,
-                cells=_newest_cells(store, names),
+                cells=None if cells is None else CELLS.conform(cells),
+                complete_cells=None if cells is None else complete_projects(cells),
                 statements=_statements(store, names, edge_days),
                 catalog=_newest_rows(store, names.catalog_tables),
-                earlier_projects=_earlier(store, names, snapshot_day),
+                snapshots=_snapshots(store, names, context.partition_keys[0], snapshot_day),
                 listing_complete=True,
                 day=date.fromisoformat(snapshot_day),
             )
@@ -85,8 +88,9 @@ def publication_asset(names: Names, days: dg.DailyPartitionsDefinition) -> dg.As
             context.log.warning(note)
         for day in context.partition_keys:
             context.add_asset_metadata(_summary(done.receipts, snapshot_day), partition_key=day)
-            # Stored also when the run fails at its end: what was done is known.
-            store.write(names.publication.path, day, done.receipts.to_batches(), RECEIPTS.schema)
+            if done.failures:  # the run fails at its end and returns nothing: what was done is kept
+                batches = done.receipts.to_batches()
+                store.write(names.publication.path, day, batches, RECEIPTS.schema)
         with told_plainly():
             done.raise_failures()
         return dict.fromkeys(context.partition_keys, done.receipts)
@@ -112,11 +116,6 @@ def _cell_ids(store: TableStore, names: Names, edge_days: list[str]) -> pa.Table
     return pa.concat_tables([CELLS.empty(), *snapshots])
 
 
-def _newest_cells(store: TableStore, names: Names) -> pa.Table | None:
-    cells = _newest_rows(store, names.cells)
-    return None if cells is None else CELLS.conform(cells)
-
-
 def _statements(store: TableStore, names: Names, edge_days: list[str]) -> pa.Table:
     """The ledger of the same days, for SQL texts and output columns."""
     tables = [STATEMENTS.conform(store.read(names.statements.path, day)) for day in edge_days]
@@ -128,11 +127,15 @@ def _newest_rows(store: TableStore, key: dg.AssetKey) -> pa.Table | None:
     return newest[1] if newest else None
 
 
-def _earlier(store: TableStore, names: Names, day: str) -> pa.Table | None:
-    """The projects of the day before, if stored: views of a day are a difference of totals."""
-    before = (day_bounds(day)[0] - timedelta(days=1)).date().isoformat()
+def _snapshots(
+    store: TableStore, names: Names, first_day: str, last_day: str
+) -> dict[date, pa.Table]:
+    """The projects as observed from the first day on, and once before: views are differences."""
     key = names.projects.path
-    return store.read(key, before) if store.has(key, before) else None
+    stored = [day for day in store.days(key) if day <= last_day]
+    since = [day for day in stored if day >= min(first_day, last_day)]
+    before = [day for day in stored if day not in since][-1:]
+    return {date.fromisoformat(day): store.read(key, day) for day in (*before, *since)}
 
 
 def _summary(receipts: pa.Table, snapshot_day: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pytest
 
 from hex_assets.assets import cells as cells_module
-from hex_assets.assets.cells import cells_asset, estimate
+from hex_assets.assets.cells import cells_asset, complete_projects, estimate
 from hex_assets.assets.hex import projects_asset
 from hex_assets.assets.names import Names
 from hex_assets.automation import range_tags
@@ -243,3 +243,15 @@ def test_without_projects_the_run_says_what_to_do_first(space: Workspace) -> Non
 )
 def test_the_estimate_is_that_of_hex_limit(calls: int, text: str) -> None:
     assert estimate(calls, 30) == text
+
+
+def test_a_project_without_cells_is_known_to_have_none(space: Workspace) -> None:
+    bare = ALIVE[0].project_id
+    space.server.projects = [
+        replace(project, cells=()) if project.project_id == bare else project
+        for project in space.server.projects
+    ]
+    assert space.run().success
+    stored = space.store.read(KEY, NEWEST)
+    assert bare not in stored["project_id"].to_pylist()
+    assert complete_projects(stored) == {project.project_id for project in ALIVE}

@@ -1,15 +1,18 @@
 """`openmetadata/publication` by a real Dagster run: it takes cells and edges as they are stored."""
 
+import json
 from collections.abc import Iterator
-from datetime import date, datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
+from hex_assets.assets.cells import COMPLETE
 from hex_assets.assets.names import Names
 from hex_assets.assets.publication import publication_asset
+from hex_assets.automation import range_tags
 from hex_assets.demo.openmetadata_server import BOT_TOKEN, OpenMetadataServer
 from hex_assets.partitions import days as daily
 from hex_assets.resources import OpenMetadataResource, TableStoreResource
@@ -95,21 +98,28 @@ def edge(cell_id: str) -> dict[str, Any]:
     }
 
 
-def published(store: TableStore, server: OpenMetadataServer) -> set[str]:
-    """Publish the day; gives the lineage that was written."""
+def publish(
+    store: TableStore, server: OpenMetadataServer, first: str = DAY, **settings: Any
+) -> list[dict[str, Any]]:
+    """Publish the days up to `DAY`; gives the receipts."""
+    keys = {"hostPort": f"{server.url}/api", "token": {"env": "BOT"}} | settings
     result = dg.materialize(
         [publication_asset(NAMES, DAYS)],
-        partition_key=DAY,
+        tags=range_tags(first, DAY),
         resources={
-            "openmetadata": OpenMetadataResource(
-                settings={"hostPort": f"{server.url}/api", "token": {"env": "BOT"}}
-            ),
+            "openmetadata": OpenMetadataResource(settings=keys),
             "table_store": TableStoreResource(path=store.base),
             "tables": ParquetIOManager(path=store.base),
         },
     )
     assert result.success
-    rows = store.read(NAMES.publication.path, DAY).to_pylist()
+    rows: list[dict[str, Any]] = store.read(NAMES.publication.path, DAY).to_pylist()
+    return rows
+
+
+def published(store: TableStore, server: OpenMetadataServer) -> set[str]:
+    """Publish the day; gives the lineage that was written."""
+    rows = publish(store, server)
     return {row["entity"] for row in rows if row["entity_type"] == "lineage"}
 
 
@@ -129,3 +139,27 @@ def test_without_cells_the_project_itself_has_the_lineage(
 ) -> None:
     put(store, NAMES.edges, EDGES, DAY, edge("v1"))
     assert published(store, server) == {f"{TABLE} -> hex.p"}
+
+
+def test_the_chart_of_a_project_that_lost_its_last_cell_goes(
+    store: TableStore, server: OpenMetadataServer
+) -> None:
+    chart = cell("v1") | {"cell_type": "CHART", "cell_id": "shown", "label": "Orders"}
+    found = []
+    for day, rows in (("2026-11-08", [chart]), ("2026-11-09", [])):
+        schema = CELLS.schema.with_metadata({COMPLETE: json.dumps(["p"]).encode()})
+        store.write(NAMES.cells.path, day, CELLS.from_rows(rows).to_batches(), schema)
+        receipts = publish(store, server, maxDeletedShare=1)
+        found += [row["operation"] for row in receipts if row["entity_type"] == "chart"]
+    assert found == ["created", "removed"]
+
+
+def test_days_that_were_not_published_get_their_views_with_the_next_run(
+    store: TableStore, server: OpenMetadataServer
+) -> None:
+    old = project() | {"created_at": AT - timedelta(days=9)}
+    for day, views in (("2026-11-07", 5), ("2026-11-09", 9), (DAY, 10)):
+        put(store, NAMES.projects, PROJECTS, day, old | {"app_view_count": views})
+    publish(store, server, first="2026-11-08")
+    (days,) = server.store.usage.values()
+    assert days == {"2026-11-09": 4, DAY: 1}
