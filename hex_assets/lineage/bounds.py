@@ -12,6 +12,8 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 LIGHT_TOKENS = 300
 LIGHT_DEPTH = 8
+LIGHT_TEXT = 3_000
+"""Tokens of all statements of a text."""
 _OPENS = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
 _CLOSES = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
 _CONDITIONS = frozenset({TokenType.ON, TokenType.USING})

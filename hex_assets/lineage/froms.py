@@ -329,6 +329,10 @@ class FromReader(PivotReader):
             parts = parts_of_text(rows.name)
         else:
             parts = table_of(call, self.dialect)
+        if parts and self.dialect == "tsql":  # CONTAINSTABLE: keys and ranks of a table's rows
+            self.reading.source(parts)
+            self.add(node, Produced(NOTHING, ["KEY", "RANK"]), scope)
+            return True
         if parts:
             self.add(node, BaseTable(self.reading.source(parts)), scope, parts[-1])
             return True

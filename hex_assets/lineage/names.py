@@ -53,7 +53,8 @@ def named(table: exp.Table, dialect: str) -> Named:
 
 def _add(pieces: list[str], piece: object) -> bool:
     if isinstance(piece, exp.Identifier):
-        pieces.append("#" * bool(piece.args.get("temporary")) + piece.name)
+        marks = 2 if piece.args.get("global_") else 1 if piece.args.get("temporary") else 0
+        pieces.append("#" * marks + piece.name)
         return True
     if isinstance(piece, exp.Dot):
         return _add(pieces, piece.this) and _add(pieces, piece.expression)
@@ -70,8 +71,8 @@ def _special(piece: object, dialect: str) -> Named:
         return Named(file=piece.name)
     if isinstance(piece, exp.Var) and piece.name.startswith("@"):
         return Named(file=piece.name)
-    if isinstance(piece, exp.Parameter) and dialect == "tsql":
-        return Named()  # a table variable lives and ends in the text
+    if isinstance(piece, exp.Parameter) and dialect in ("tsql", "mysql"):
+        return Named()  # a table variable lives and ends in the text; MySQL's has one value
     if isinstance(piece, (exp.Parameter, exp.Placeholder, exp.SessionParameter, exp.Var)):
         return Named(dynamic=True)
     return Named()

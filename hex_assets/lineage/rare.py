@@ -211,6 +211,14 @@ def _using_culture(tokens: Tokens, position: int, files: list[str]) -> int:
     return position + 2 if _word(tokens, position) == "USING" and string else 0
 
 
+def _namespaces(tokens: Tokens, files: list[str]) -> Tokens:
+    """T-SQL's WITH XMLNAMESPACES (...), alone or before common table expressions."""
+    if _word(tokens, 0) != "WITH" or _word(tokens, 1) != "XMLNAMESPACES":
+        return tokens
+    end = closing(tokens, 2)
+    return [tokens[0], *tokens[end + 1 :]] if _word(tokens, end) == "," else tokens[end:]
+
+
 def _paste(tokens: Tokens, position: int, files: list[str]) -> int:
     return position + 1 if _word(tokens, position) == "PASTE" else 0
 
@@ -247,7 +255,7 @@ def _after_pivot(tokens: Tokens, files: list[str]) -> Tokens:
         return tokens
     position = 0
     while position < len(tokens):
-        if _word(tokens, position) in ("ORDER", "LIMIT"):
+        if _word(tokens, position) in ("ORDER BY", "LIMIT"):
             return tokens[:position]
         position = closing(tokens, position) if _opens(tokens, position) else position + 1
     return tokens
@@ -262,5 +270,5 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "trino": tuple(map(_dropping, (_subset, _json_defaults))),
     "presto": (_dropping(_subset),),
     "snowflake": (_dropping(_subset),),
-    "tsql": (_changes, _dropping(_using_culture)),
+    "tsql": (_changes, _namespaces, _dropping(_using_culture)),
 }

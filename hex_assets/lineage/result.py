@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from hex_assets.lineage.bounds import Heavy
 from hex_assets.lineage.dialects import SENSITIVE_TABLES
 from hex_assets.lineage.fallback import Names
 from hex_assets.lineage.made import MadeTables
@@ -15,6 +16,9 @@ from hex_assets.lineage.targets import names_columns
 from hex_assets.lineage.tokens import JINJA_NAME
 
 Parts = tuple[str, ...]
+REREADS = 2
+REREAD_TOKENS = 60_000
+"""A text is read twice over, a short one more often; each token costs some 2 us."""
 
 
 class Text:
@@ -49,6 +53,20 @@ class Text:
         self._read_inside: set[Parts] = set()
         self._default: Parts = ()
         self._understood = 0
+        self._spent = 0
+        self._most = 0
+
+    def spend(self, tokens: int) -> None:
+        """Counts tokens that are read; statements within statements are read again and again.
+
+        Raises:
+            Heavy: far more than the text has, and nobody would end this process.
+        """
+        if not self._most:
+            self._most = REREAD_TOKENS + REREADS * tokens
+        self._spent += tokens
+        if self._spent > self._most and not self.isolated:
+            raise Heavy
 
     def key(self, parts: Parts) -> Parts:
         """The name under which a table is one and the same."""

@@ -70,6 +70,8 @@ def special(
         return True
     if first == "CREATE" and _creates_no_data(chunk):
         return True
+    if first == "UPDATE STATISTICS":
+        return True
     if first == "USE" and len(chunk) > 1 and text.dialect not in ("snowflake", "databricks"):
         parts, after = name_at(chunk, 1)
         if chunk[1].text.upper() in ("WAREHOUSE", "ROLE") and after == len(chunk):
@@ -145,7 +147,7 @@ def _without_priorities(sql: str, chunk: list[Token]) -> str | None:
             if word == "USING":
                 tables = sql[chunk[start + 1].start : chunk[position].start]
                 return f"DELETE {tables} FROM {sql[chunk[position].end + 1 : chunk[-1].end + 1]}"
-            if word in ("WHERE", "JOIN", "ORDER", "LIMIT"):
+            if word in ("WHERE", "JOIN", "ORDER BY", "LIMIT"):
                 break
     plain = start == 2 and first.upper() == "INSERT" and chunk[1].text.upper() == "IGNORE"
     return f"{first} {rest}" if start > 1 and not plain else None

@@ -42,6 +42,7 @@ than 2 s."""
 MAX_TOKENS = 120_000
 """Longer statements, after lists of constants are shortened, are read by tokens only: a parser
 does about 150,000 tokens a second."""
+CHARACTERS_A_TOKEN = 4
 MAX_PIECES = 40
 """Statements without semicolons between them that are looked for in one piece of text."""
 
@@ -88,12 +89,13 @@ def extract(
 
 
 def _read_keywords(sql: str, text: Text) -> None:
-    """Reads a text of which the time is over: nothing is parsed, nothing can take long."""
-    try:
-        _read_text(sql, text)
-    except RecursionError:  # blocks within blocks
-        found, cut = tokens.tokenized(sql, Dialect.get_or_raise(text.dialect or None))
-        text.add_names(read_names(found, cut=cut))
+    """Reads a text of which the time is over: nothing is parsed, nothing is read twice."""
+    sql = tokens.without_jinja(tokens.without_run_quotes(sql))
+    found, cut = tokens.tokenized(sql, Dialect.get_or_raise(text.dialect or None))
+    chunks = tokens.statements(found)
+    for number, chunk in enumerate(chunks):
+        if chunk[0].text.upper() not in NO_LINEAGE or len(chunks) == 1:
+            text.add_names(read_names(chunk, cut=cut and number == len(chunks) - 1))
 
 
 def read_to_the_end(sql: str, dialect: str, schema: SchemaProvider | None) -> StatementLineage:
@@ -104,6 +106,7 @@ def read_to_the_end(sql: str, dialect: str, schema: SchemaProvider | None) -> St
 
 
 def _read_text(sql: str, text: Text) -> None:
+    text.spend(len(sql) // CHARACTERS_A_TOKEN)
     dialect = Dialect.get_or_raise(text.dialect or None)
     if text.dialect in ("snowflake", "postgres", "redshift", ""):
         sql = tokens.without_run_quotes(sql)
@@ -119,6 +122,8 @@ def _read_text(sql: str, text: Text) -> None:
         text.miss("jinja", "the text holds template expressions that were not rendered")
     if cut:
         text.miss("cut", "the text ends within a string, name or comment")
+    if len(found) > bounds.LIGHT_TEXT and not text.isolated:
+        raise bounds.Heavy
     chunks = tokens.statements(found)
     for number, chunk in enumerate(chunks):
         chunk = tokens.without_format(chunk, text.dialect)
@@ -139,6 +144,7 @@ def _has_jinja(found: list[Token]) -> bool:
 
 
 def _read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = False) -> None:
+    text.spend(len(chunk))
     # Athena's tokenizer puts a token of its own before what it takes for Hive's statements.
     head = chunk[1:] if chunk[0].token_type == TokenType.HIVE_TOKEN_STREAM else chunk
     if len(head) > 1 and head[0].text.upper() == "END" and head[1].text.upper() in AFTER_END:

@@ -274,6 +274,14 @@ def without_create_clauses(tokens: list[Token]) -> list[Token]:
     return tokens
 
 
+def _from_follows(tokens: list[Token], start: int) -> bool:
+    """Whether it is DELETE FROM a FROM t AS a, which is DELETE a FROM t AS a."""
+    from hex_assets.lineage.fallback import name_at
+
+    _, after = name_at(tokens, start)
+    return after < len(tokens) and tokens[after].text.upper() == "FROM"
+
+
 _CHANGES = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE"})
 
 
@@ -290,6 +298,8 @@ def without_tsql_words(tokens: list[Token]) -> list[Token]:
         elif word == "TOP" and before in _CHANGES and following == "(":
             while position < len(tokens) and tokens[position].token_type != TokenType.R_PAREN:
                 position += 1
+            position += 1
+        elif word == "FROM" and before == "DELETE" and _from_follows(tokens, position + 1):
             position += 1
         elif word == "THROW" and len(tokens) > 1:
             position += 1
