@@ -23,6 +23,10 @@ class Heavy(Exception):
     """A statement that is only parsed where its parser can be ended."""
 
 
+class TooLarge(Exception):
+    """A text that no parser reads in time; the message is its size."""
+
+
 def is_light(tokens: list[Token]) -> bool:
     """Whether a parser ends soon, whatever the statement says."""
     if len(tokens) > LIGHT_TOKENS:

@@ -40,8 +40,8 @@ TIME_LIMIT_SECONDS = 1.0
 """Of the processor. After this the rest of a text is read by tokens only; a text must cost less
 than 2 s."""
 MAX_TOKENS = 120_000
-"""Longer statements, after lists of constants are shortened, are read by tokens only: a parser
-does about 150,000 tokens a second."""
+"""Longer texts, after lists of constants are shortened, are read by tokens only: a parser does
+about 150,000 tokens a second."""
 CHARACTERS_A_TOKEN = 4
 MAX_PIECES = 40
 """Statements without semicolons between them that are looked for in one piece of text."""
@@ -78,6 +78,10 @@ def extract(
     text = Text(asked, schema, time.thread_time() + TIME_LIMIT_SECONDS)
     try:
         _read_text(sql, text)
+    except bounds.TooLarge as error:
+        text = Text(asked, schema, 0.0)
+        text.miss("too_large", f"a text of {error} was read by its keywords only")
+        _read_keywords(sql, text)
     except (bounds.Heavy, RecursionError):
         try:
             return WORKER.read(sql, asked, schema)
@@ -123,6 +127,8 @@ def _read_text(sql: str, text: Text) -> None:
     if cut:
         text.miss("cut", "the text ends within a string, name or comment")
     if len(found) > bounds.LIGHT_TEXT and not text.isolated:
+        if len(found) > MAX_TOKENS and len(tokens.shortened(found)) > MAX_TOKENS:
+            raise bounds.TooLarge(f"{len(found):,} tokens")
         raise bounds.Heavy
     chunks = tokens.statements(found)
     for number, chunk in enumerate(chunks):
@@ -170,11 +176,7 @@ def _read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = Fal
         for parts in written:
             text.add_target(parts)
     chunk = tokens.without_create_clauses(tokens.without_double_parentheses(chunk))
-    if len(chunk) > MAX_TOKENS:
-        text.miss(
-            "too_large", f"a statement of {len(chunk):,} tokens was read by its keywords only"
-        )
-    elif time.thread_time() > text.deadline:
+    if time.thread_time() > text.deadline:
         text.miss("too_slow", f"the text took over {TIME_LIMIT_SECONDS:g} s")
     elif not cut:
         _be_bounded(chunk, text)
