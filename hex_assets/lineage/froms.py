@@ -309,7 +309,7 @@ class FromReader(PivotReader):
         elif self.dialect == "clickhouse" and inner is not None and call_name(inner) in GENERATED:
             names, fields = names or [GENERATED[call_name(inner)]], 0
         elif isinstance(inner, (exp.ExplodingGenerateSeries, exp.GenerateSeries, exp.Explode)):
-            names, fields = names or [node.alias or "generate_series"], 0
+            names, fields = names or [node.alias or "generate_series", "generate_series"], 0
         scope.add(Source(node.alias.casefold(), Produced(origins, names, fields)))
 
     def known_function(self, node: exp.Expr, call: exp.Expr, scope: Scope, env: Env) -> bool:

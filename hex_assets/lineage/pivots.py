@@ -59,7 +59,11 @@ class PivotReader(ExpressionReader):
                     for item in [*pivot.expressions, *(field.this for field in fields)]
                     for column in item.find_all(exp.Column)
                 }
-                result.pass_on(Rest(relation, frozenset(hidden)))
+                group = pivot.args.get("group")
+                for item in group.expressions if group is not None else ():
+                    result.add(item.name, self.origins(item, within, {}))
+                if group is None:
+                    result.pass_on(Rest(relation, frozenset(hidden)))
                 for position, identifier in enumerate(pivot.args.get("columns") or ()):
                     value = values[position % len(values)] if values else NOTHING
                     result.add(identifier.name, value)

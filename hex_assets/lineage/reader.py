@@ -176,6 +176,11 @@ class ExpressionReader:
                 continue
             elif isinstance(item, exp.Window):
                 self.window(item, scope, env, aliases)
+            elif isinstance(item, exp.Alias) and self.dialect == "clickhouse":
+                value = self.origins(item.this, scope, env, aliases=aliases)
+                scope.aliases.setdefault(item.alias.casefold(), value)
+                found.append(value)
+                continue
             elif isinstance(item, exp.Dot) and not isinstance(item.this, exp.Column):
                 stack.extend(self.dotted(item, scope, aliases))
                 continue
@@ -239,6 +244,9 @@ class ExpressionReader:
 
     def lambda_body(self, node: exp.Lambda, scope: Scope, env: Env, aliases: bool) -> Origins:
         """The columns of a lambda, whose parameters are no columns."""
+        if self.dialect in _JSON_ARROWS and _is_json_path(node, self.dialect):
+            columns = [exp.Column(this=parameter.copy()) for parameter in node.expressions]
+            return merged(self.origins(item, scope, env, aliases=aliases) for item in columns)
         inner = Scope(self.dialect, parent=scope)
         inner.scalars = {p.name.casefold(): NOTHING for p in node.expressions}
         if aliases:
@@ -294,6 +302,23 @@ class ExpressionReader:
                 return relation
             level = level.parent
         return None
+
+
+_JSON_ARROWS = frozenset({"postgres", "redshift", "mysql", "duckdb"})
+"""Dialects whose `->` may take a field of a JSON value: in a call the parser sees a lambda."""
+
+
+def _is_json_path(node: exp.Lambda, dialect: str) -> bool:
+    """Whether `f(doc -> 'a')` is meant; only DuckDB of these has lambdas, too."""
+    if dialect != "duckdb":
+        return True
+    parameters = {parameter.name.casefold() for parameter in node.expressions}
+    if any(name.name.casefold() in parameters for name in node.this.find_all(exp.Identifier)):
+        return False
+    first: object = node.this
+    while isinstance(first, exp.Expr) and not isinstance(first, exp.Literal):
+        first = first.this if isinstance(first, (exp.Binary, exp.JSONExtract, exp.Cast)) else None
+    return isinstance(first, exp.Literal) and first.is_string
 
 
 def _children(node: exp.Expr) -> Iterable[exp.Expr]:

@@ -66,8 +66,27 @@ def without_run_quotes(sql: str) -> str:
     return "".join([*pieces, sql[done:]])
 
 
+_ELSE_BRANCH = re.compile(
+    r"\{%-?\s*el(?:se|if)\b[^{}%]*%\}((?:(?!\{%)[\s\S]){0,4000})\{%-?\s*(?=endif|el(?:se|if))"
+)
+MAX_BRANCHES = 4
+"""Of one template condition; what is behind them stays in the text."""
+_GOES_ON = re.compile(
+    r"\s*(?:,|(?:and|or|join|left|right|inner|cross|union|where)\b)", re.IGNORECASE
+)
+
+
+def _first_branch(match: re.Match[str]) -> str:
+    """Drops an ELSE branch that could not stand behind the first one."""
+    return match.group() if _GOES_ON.match(match[1]) else "{% "
+
+
 def without_jinja(sql: str) -> str:
     """Blanks template blocks and puts a placeholder name for template expressions."""
+    for _ in range(MAX_BRANCHES):
+        sql, dropped = _ELSE_BRANCH.subn(_first_branch, sql)
+        if not dropped:
+            break
     pieces: list[str] = []
     done = 0
     ends = dict.fromkeys(_JINJA_ENDS, 0)
