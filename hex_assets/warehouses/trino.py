@@ -2,9 +2,7 @@
 
 Facts (Trino 476): the listener writes a row when a query ends, with its catalog, schema, inputs and
 outputs, and no time but how long it took, `wall_time_millis`. A `query_id` is
-`yyyyMMdd_HHmmss_NNNNN_xxxxx` in UTC, the second of submission; both together give the end. The
-clients send a statement with parameters as `EXECUTE IMMEDIATE '...' USING ...`, or prepare it
-first: its text is then in `prepared_query`, and `query` is `EXECUTE name`.
+`yyyyMMdd_HHmmss_NNNNN_xxxxx` in UTC, the second of submission; both together give the end.
 """
 
 from __future__ import annotations
@@ -34,12 +32,16 @@ from hex_assets.warehouses.reading import batches
 from hex_assets.warehouses.trino_text import executed_text
 from hex_assets.warehouses.vendor import engine_tables, utc_text
 
-TEXT = "COALESCE(prepared_query, query)"
-MARKED = f"LOCATE(CONCAT(%(m1)s, %(m2)s), {TEXT}) > 0"
+MARKED = "LOCATE(CONCAT(%(m1)s, %(m2)s), query) > 0"
 ENDED = (
     "(STR_TO_DATE(LEFT(query_id, 15), '%%Y%%m%%d_%%H%%i%%s')"
     " + INTERVAL wall_time_millis * 1000 MICROSECOND)"
 )
+OWN = (
+    "prepared_query IS NULL AND COALESCE(update_type, '') <> 'DEALLOCATE'"
+    " AND query <> 'EXECUTE IMMEDIATE ''SELECT 1'''"
+)
+"""Not what a client adds around a statement with parameters; its `PREPARE` is a row as well."""
 # The primary key prunes by submission; what counts is the end.
 IN_WINDOW = (
     "query_id >= %(oldest)s AND query_id < %(newest)s"
@@ -99,7 +101,7 @@ class TrinoListenerLog:
             after = f" AND ({ENDED} > %(done)s OR ({ENDED} = %(done)s AND query_id > %(done_id)s))"
             parameters |= {"done": utc_text(resume.ended_at), "done_id": resume.query_id}
         statement = (
-            f"SELECT query_id, wall_time_millis, {TEXT}, catalog, `schema`, `user`, inputs_json,"
+            f"SELECT query_id, wall_time_millis, query, catalog, `schema`, `user`, inputs_json,"
             f" output_json FROM {self._quoted} WHERE {IN_WINDOW} AND query_state = 'FINISHED'"
             f" AND {MARKED}{after} ORDER BY {ENDED}, query_id"
         )
@@ -119,7 +121,7 @@ class TrinoListenerLog:
         inputs: str | None,
         output: str | None,
     ) -> dict[str, Any]:
-        submitted = datetime.strptime(query_id[:15], "%Y%m%d_%H%M%S").replace(tzinfo=timezone.utc)
+        submitted = _submitted(query_id)
         return {
             "warehouse": self.name,
             "dialect": self.dialect,
@@ -144,10 +146,17 @@ class TrinoListenerLog:
             f"SELECT COUNT(CASE WHEN query_state = 'FAILED' AND {MARKED} THEN 1 END),"
             f" COUNT(CASE WHEN query = '' AND {mine} THEN 1 END),"
             f" COUNT(CASE WHEN query_state = 'FINISHED' AND query <> '' AND {mine}"
-            f" AND NOT {MARKED} THEN 1 END) FROM {self._quoted} WHERE {IN_WINDOW}"
+            f" AND NOT {MARKED} AND {OWN} THEN 1 END) FROM {self._quoted} WHERE {IN_WINDOW}"
         )
         failed, empty, untagged = self._one(statement, self._span(window) | {"user": user or ""})
-        return Losses(failed, empty, untagged if user else None)
+        first = self._first()
+        begins = first if first and window.start < first < window.end else None
+        return Losses(failed, empty, untagged if user else None, begins)
+
+    def _first(self) -> datetime | None:
+        """Submission of the log's oldest row; by the primary key, no scan."""
+        (query_id,) = self._one(f"SELECT MIN(query_id) FROM {self._quoted}", {})
+        return _submitted(query_id) if query_id else None
 
     def probe(self) -> list[Finding]:
         """Log in, see whether emoji can be stored, count the last day."""
@@ -166,6 +175,7 @@ class TrinoListenerLog:
                 f"SELECT COUNT(*) FROM {self._quoted} WHERE {IN_WINDOW} AND {MARKED}",
                 self._span(Window(now - timedelta(days=1), now)),
             )
+            first = self._first()
         except CannotConnect as error:
             return [*findings, Finding("login", "failure", error.problem, error.mend)]
         except LogSourceError as error:
@@ -174,7 +184,8 @@ class TrinoListenerLog:
             mend = f"ALTER TABLE {self._table} CONVERT TO CHARACTER SET utf8mb4"
             detail = f"{self._table} is {charset}: Trino stores no query with an emoji"
             findings.append(Finding("character set", "warning", detail, mend))
-        detail = f"{count} Hex queries in the last day; kept until rows are deleted"
+        since = f"the log begins at {first:%Y-%m-%d %H:%M} UTC" if first else "it is empty"
+        detail = f"{count} Hex queries in the last day; {since}; kept until rows are deleted"
         return [*findings, Finding("hex queries", "ok" if count else "warning", detail)]
 
     def _span(self, window: Window) -> dict[str, Any]:
@@ -222,6 +233,10 @@ def _table_columns(logged: Mapping[str, Any]) -> tuple[str, list[str] | None]:
 def _as_list(output: str | None) -> list[Mapping[str, Any]]:
     found = json.loads(output) if output else None
     return [found] if found and found.get("table") else []
+
+
+def _submitted(query_id: str) -> datetime:
+    return datetime.strptime(query_id[:15], "%Y%m%d_%H%M%S").replace(tzinfo=timezone.utc)
 
 
 def _id_from(moment: datetime) -> str:

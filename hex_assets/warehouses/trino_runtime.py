@@ -123,14 +123,29 @@ class TrinoRuntimeLog:
         """Log in, count what is remembered, and say that this log loses queries."""
         try:
             with self._cursor() as cursor:
-                cursor.execute(f"SELECT count(*), count_if({MARKED}) FROM system.runtime.queries")
-                count, tagged = cursor.fetchone()
+                cursor.execute(
+                    f'SELECT count(*), count_if({MARKED}), count_if("user" <> current_user)'
+                    " FROM system.runtime.queries"
+                )
+                count, tagged, others = cursor.fetchone()
         except CannotConnect as error:
             return [Finding("login", "failure", error.problem, error.mend)]
         except LogSourceError as error:
             return [Finding("log", "failure", error.problem, error.mend)]
         detail = f"best effort: {BEST_EFFORT}; {tagged} Hex queries among {count} now"
-        return [Finding("login", "ok", self._place), Finding("log", "warning", detail, MEND)]
+        findings = [Finding("login", "ok", self._place), Finding("log", "warning", detail, MEND)]
+        if not others:
+            user = self.coordinator.user
+            findings.append(
+                Finding(
+                    "queries of others",
+                    "warning",
+                    f"{user} sees only its own: Trino hides the rest without an error",
+                    f"allow {user} to view queries; in file-based access control by"
+                    f' `{{"queries": [{{"user": "{user}", "allow": ["view"]}}, ...]}}`',
+                )
+            )
+        return findings
 
     @property
     def _place(self) -> str:

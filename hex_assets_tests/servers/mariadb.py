@@ -20,6 +20,7 @@ class MariaServer:
 
     port: int
     folder: Path
+    pid: int
 
     def connect(self, database: str | None = None) -> Any:
         """A connection of root, which may send many statements in a packet."""
@@ -67,7 +68,7 @@ def running_mariadb(*options: str) -> Iterator[MariaServer]:
                     if probe.connect_ex(("127.0.0.1", port)) == 0:
                         break
                 time.sleep(0.1)
-            yield MariaServer(port, folder)
+            yield MariaServer(port, folder, server.pid)
         finally:
             server.terminate()
             server.wait(30)

@@ -45,7 +45,7 @@ def running_mysql8(*options: str) -> Iterator[MariaServer]:
             )
         try:
             _wait(server, port, folder)
-            yield MariaServer(port, folder)
+            yield MariaServer(port, folder, server.pid)
         finally:
             server.terminate()
             server.wait(60)

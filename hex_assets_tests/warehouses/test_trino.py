@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
@@ -15,11 +14,9 @@ from hex_assets.warehouses.base import (
     CannotRead,
     LogSource,
     Position,
-    WarehouseSettings,
 )
 from hex_assets.warehouses.registry import warehouse_settings
 from hex_assets_tests.servers.entries import DAY, EXPECTED_IDS, hex_day
-from hex_assets_tests.servers.faulty_tcp import cutting_proxy
 from hex_assets_tests.servers.mariadb import MariaServer, running_mariadb
 from hex_assets_tests.servers.trino import (
     LISTENER_TABLE,
@@ -27,13 +24,8 @@ from hex_assets_tests.servers.trino import (
     fill_listener,
     running_coordinator,
 )
-from hex_assets_tests.warehouses.conformance import (
-    Conformance,
-    Engine,
-    free_port,
-    given,
-    rows,
-)
+from hex_assets_tests.warehouses.conformance import Conformance, rows
+from hex_assets_tests.warehouses.trino_listener import ListenerEngine
 
 pytest.importorskip("pymysql")
 needs_mariadb = pytest.mark.skipif(
@@ -53,44 +45,6 @@ def server() -> Iterator[MariaServer]:
             cursor.execute("GRANT SELECT ON trino_log.trino_queries TO reader@'127.0.0.1'")
             fill_listener(cursor, hex_day())
         yield running
-
-
-class ListenerEngine(Engine):
-    grant = r"GRANT SELECT ON trino_log\.trino_queries TO stranger"
-
-    def __init__(self, server: MariaServer) -> None:
-        self.server = server
-
-    def settings(self, **changes: object) -> WarehouseSettings:
-        listener = {
-            "host": "127.0.0.1",
-            "port": self.server.port,
-            "user": "reader",
-            "password": {"env": "TEST_RIGHT"},
-            "database": "trino_log",
-        }
-        return warehouse_settings(
-            {"type": "trino", "hexUser": "HEX", "listener": listener | changes}
-        )
-
-    def statements(self) -> list[str]:
-        with self.server.connect() as connection, connection.cursor() as cursor:
-            cursor.execute("SELECT argument FROM mysql.general_log WHERE user_host LIKE 'reader[%'")
-            return [argument for (argument,) in cursor.fetchall()]
-
-    @contextmanager
-    def breaking(self) -> Iterator[LogSource]:
-        with cutting_proxy(self.server.port, 200_000) as port:
-            yield self.source(port=port)
-
-    def without_grant(self) -> AbstractContextManager[LogSource]:
-        return given(self.source(user="stranger"))
-
-    def without_password(self) -> AbstractContextManager[LogSource]:
-        return given(self.source(password={"env": "TEST_WRONG_PASSWORD"}))
-
-    def without_host(self) -> AbstractContextManager[LogSource]:
-        return given(self.source(port=free_port()))
 
 
 @pytest.fixture(autouse=True)
@@ -154,7 +108,7 @@ def test_what_the_coordinator_remembers_is_read_and_resumed(coordinator: Coordin
 
 
 def test_the_probe_says_that_the_coordinator_is_best_effort(coordinator: Coordinator) -> None:
-    log = remembered(coordinator.server_port).probe()[-1]
+    _, log = remembered(coordinator.server_port).probe()
     assert log.status == "warning" and "best effort" in log.detail
     assert "event listener" in (log.mend or "")
 
