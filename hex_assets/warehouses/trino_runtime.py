@@ -142,7 +142,7 @@ class TrinoRuntimeLog:
                     "warning",
                     f"{user} sees only its own: Trino hides the rest without an error",
                     f"allow {user} to view queries; in file-based access control by"
-                    f' `{{"queries": [{{"user": "{user}", "allow": ["view"]}}, ...]}}`',
+                    f' `{{"queries": [{{"user": "{user}", "allow": ["execute", "view"]}}, ...]}}`',
                 )
             )
         return findings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
@@ -65,8 +64,8 @@ RULES = {
         {"allow": "all"},
     ],
     "queries": [
-        {"user": "alone", "allow": ["execute"]},
-        {"allow": ["execute", "kill", "view"]},
+        {"user": "reader", "allow": ["execute", "view"]},
+        {"allow": ["execute"]},
     ],
 }
 DATABASES = ["MariaDB", "MySQL 8"]
@@ -294,7 +293,7 @@ def test_the_coordinators_memory_has_what_the_listener_has(cluster: Cluster) -> 
 def test_a_user_who_sees_only_its_own_queries_is_told(cluster: Cluster) -> None:
     assert rows(remembered(cluster, "alone").read(cluster.window)) == []
     hidden = remembered(cluster, "alone").probe()[-1]
-    assert hidden.status == "warning" and json.dumps({"allow": ["view"]})[1:-1] in str(hidden.mend)
+    assert hidden.status == "warning" and '"allow": ["execute", "view"]' in str(hidden.mend)
     assert [finding.check for finding in remembered(cluster).probe()] == ["login", "log"]
 
 
