@@ -62,7 +62,7 @@ def read_names(tokens: list[Token], *, cut: bool) -> Names:
                         (found.targets if deletes else found.sources).append(parts)
                     position = after
                     continue
-        elif word in ("into", "update", "overwrite", "merge") and not openers:
+        elif word in ("into", "update", "overwrite", "merge") and not openers and before != "key":
             start = position + 1
             while start < len(tokens) and tokens[start].text.lower() in ("table", "into", "only"):
                 start += 1

@@ -53,7 +53,7 @@ def read_pattern(sql: str, chunk: list[Token], text: Text, read_text: ReadText) 
             return _trained(sql, chunk, text, read_text)
         if "PROCEDURE" in words[1:5] and any(t.token_type in STRINGS for t in chunk):
             return _body(chunk, text, read_text)
-        if "RECURSIVE" in words[1:4]:
+        if "RECURSIVE" in words[1:4] and "VIEW" in words[2:5]:
             return _recursive_view(sql, chunk, text, read_text)
         if _cloned(chunk, text):
             return True

@@ -219,6 +219,14 @@ def _namespaces(tokens: Tokens, files: list[str]) -> Tokens:
     return [tokens[0], *tokens[end + 1 :]] if _word(tokens, end) == "," else tokens[end:]
 
 
+def _with_schema(tokens: Tokens, position: int, files: list[str]) -> int:
+    """The columns of OPENROWSET(...) WITH (a int 1)."""
+    if _word(tokens, position) != "WITH" or not _opens(tokens, position + 1):
+        return 0
+    call = any(_word(tokens, before) == "OPENROWSET" for before in range(position))
+    return closing(tokens, position + 1) if call and _word(tokens, position - 1) == ")" else 0
+
+
 def _paste(tokens: Tokens, position: int, files: list[str]) -> int:
     return position + 1 if _word(tokens, position) == "PASTE" else 0
 
@@ -270,5 +278,5 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "trino": tuple(map(_dropping, (_subset, _json_defaults))),
     "presto": (_dropping(_subset),),
     "snowflake": (_dropping(_subset),),
-    "tsql": (_changes, _namespaces, _dropping(_using_culture)),
+    "tsql": (_changes, _namespaces, _dropping(_using_culture), _dropping(_with_schema)),
 }

@@ -18,6 +18,11 @@ MODEL_FUNCTIONS = (exp.Predict, exp.MLForecast, exp.GenerateEmbedding, exp.MLTra
 """BigQuery's functions of a model, which comes first and is no table."""
 _METHODS = frozenset({"value", "query", "nodes", "exist", "tostring", "stastext", "stdistance"})
 """T-SQL's methods of a column's value; `dbo.name(...)` is a function."""
+_UNIT_FIRST = frozenset(
+    "timestampadd timestampdiff dateadd datediff datediff_big date_diff datetrunc "
+    "date_bucket".split()
+)
+"""Functions that take a bare word such as HOUR before their values."""
 USAGES = ("output", "filter", "join", "group", "order")
 
 
@@ -193,6 +198,11 @@ class ExpressionReader:
                 found.append(self.origins(item.this, inner, env))
                 found.append(self.origins(item.args.get("condition"), inner, env))
                 stack.append(item.args["iterator"])
+                continue
+            if isinstance(item, exp.Anonymous) and item.name.casefold() in _UNIT_FIRST:
+                given = item.expressions
+                bare = bool(given) and isinstance(given[0], exp.Column) and not given[0].table
+                stack.extend(reversed(given[1:] if bare else given))
                 continue
             children = [child for child in _children(item) if not isinstance(child, exp.Identifier)]
             stack.extend(reversed(children))

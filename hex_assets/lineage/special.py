@@ -17,7 +17,7 @@ NO_LINEAGE = frozenset(
     "DEALLOCATE PREPARE FETCH CLOSE LISTEN NOTIFY COMMENT CHECK CHECKPOINT ATTACH DETACH INSTALL "
     "LOAD PRAGMA EXCHANGE RENAME LIST LS REMOVE RM PUT GET MSCK FLUSH PURGE HELP DENY PRINT "
     "TRUNCATE ABORT RETURN RAISE UNSET EXPLAINPLAN IMPORT SYSTEM WATCH UNDROP ASSERT GO WAITFOR "
-    "DBCC HANDLER OPEN EXISTS CLUSTER REINDEX".split()
+    "DBCC HANDLER OPEN EXISTS CLUSTER REINDEX XA".split()
 )
 """First words of statements that have no lineage by their nature."""
 
@@ -28,6 +28,7 @@ ReadText = Callable[[str, Text], None]
 _BLOCKS = frozenset(
     "BEGIN IF WHILE LOOP ELSE ELSEIF ELSIF EXCEPTION FOR REPEAT DO CREATE DECLARE THEN".split()
 )
+_COMMANDS = frozenset({"DROP", "CREATE", "EXEC", "EXECUTE"})
 _BODY = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "TRUNCATE"})
 
 
@@ -46,10 +47,11 @@ def without_block(chunk: list[Token]) -> list[Token]:
             return chunk
         start = begins[0] if begins else 1
     depth = 0
+    body = _BODY | _COMMANDS if first in ("IF", "WHILE", "ELSE") else _BODY
     for position in range(start, len(chunk)):
         token = chunk[position]
         depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
-        if depth == 0 and token.text.upper() in _BODY:
+        if depth == 0 and token.text.upper() in body:
             return chunk[position:]
     return chunk
 
@@ -98,6 +100,7 @@ def special(
 
 _MYSQL_CHANGES = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE"})
 _NOT_FOLLOWED = frozenset("GRANT REVOKE DENY EXPLAIN CREATE BEGIN".split())
+_FOLLOWED = NO_LINEAGE | {"USE", "DROP", "THROW", "DECLARE", "SET"}
 _FOLLOWS = _BODY | frozenset("IF WHILE DECLARE EXEC EXECUTE DROP TRUNCATE PRINT SET GO".split())
 
 
@@ -109,7 +112,9 @@ def next_statement(chunk: list[Token]) -> int:
     first = chunk[0].text.upper()
     if first == "GO":
         return 1 if len(chunk) > 1 else 0
-    if first in _NOT_FOLLOWED or first not in NO_LINEAGE | {"USE", "DROP", "THROW"}:
+    if first in _NOT_FOLLOWED or first not in _FOLLOWED:
+        return 0
+    if first in ("DECLARE", "SET") and any(t.text.upper() == "CURSOR" for t in chunk[1:6]):
         return 0
     depth = 0
     for position in range(1, len(chunk)):

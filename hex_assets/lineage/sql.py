@@ -133,7 +133,14 @@ def _read_text(sql: str, text: Text) -> None:
     chunks = tokens.statements(found)
     for number, chunk in enumerate(chunks):
         chunk = tokens.without_format(chunk, text.dialect)
-        _read_statement(sql, chunk, text, cut=cut and number == len(chunks) - 1)
+        chunk_cut = cut and number == len(chunks) - 1
+        try:
+            _read_statement(sql, chunk, text, cut=chunk_cut)
+        except (bounds.Heavy, bounds.TooLarge, RecursionError):
+            raise
+        except Exception as error:  # a bug of ours costs one statement's columns: the ledger shows
+            text.miss("internal", f"the engine could not read a statement: {error!r}")
+            text.add_names(read_names(chunk, cut=chunk_cut))
 
 
 def _has_jinja(found: list[Token]) -> bool:
@@ -322,7 +329,9 @@ def _parse_pieces(sql: str, chunk: list[Token], text: Text) -> bool:
             return False
     for tree, piece in pieces:
         if not isinstance(tree, exp.Command):
-            _read_tree(sql, chunk, tree, text, text.dialect)
+            if not _read_tree(sql, chunk, tree, text, text.dialect):
+                text.miss("syntax", text.first_error or "a part of the text is not understood")
+                text.add_names(read_names(piece, cut=False))
         elif without_block(piece) is not piece:
             _read_statement(sql, piece, text)
         elif piece[0].text.upper() not in NO_LINEAGE:
