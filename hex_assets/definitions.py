@@ -15,6 +15,7 @@ from hex_assets.assets.hex import projects_asset
 from hex_assets.assets.lineage import edges_asset, statements_asset
 from hex_assets.assets.names import Names
 from hex_assets.assets.publication import publication_asset
+from hex_assets.assets.queried_tables import queried_tables_asset
 from hex_assets.assets.query_log import query_log_asset, resource_key
 from hex_assets.assets.report import report_asset
 from hex_assets.automation import (
@@ -63,6 +64,7 @@ def build_definitions(
     assets = [
         projects_asset(names, days),
         cells_asset(names, days),
+        *([queried_tables_asset(names, days)] if settings.hex.queriedTables else []),
         *(
             query_log_asset(names, days, warehouse, found.type)
             for warehouse, found in settings.warehouses.items()
@@ -77,7 +79,7 @@ def build_definitions(
     return dg.Definitions(
         assets=[
             *assets,
-            *([publication_asset(names, days)] if publishing else []),
+            *([publication_asset(names, days, settings)] if publishing else []),
             *_external(names, settings),
         ],
         asset_checks=asset_checks(names, days, settings),

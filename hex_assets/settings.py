@@ -102,6 +102,11 @@ class HexSettings(_Model):
     apiGroupRequestsPerMinute: int = Field(
         default=30, ge=1, description="Hex's limit for its newer endpoints (cells, users, export)"
     )
+    queriedTables: bool = Field(
+        default=True,
+        description="ask for Hex's own list of queried tables, a cross-check of the logs; only the "
+        "Enterprise plan has it, without it one call a run is refused",
+    )
 
 
 class OpenMetadataSettings(_Model):

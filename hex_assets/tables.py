@@ -143,6 +143,22 @@ CELLS = TableSpec(
     ("project_id", "cell_id"),
 )
 
+QUERIED_TABLES = TableSpec(
+    "hex/queried_tables",
+    "a table that Hex itself lists for a project; without a table: Hex lists none",
+    pa.schema(
+        [
+            required("project_id", pa.string(), "Hex project"),
+            column("table_name", pa.string(), "name as Hex writes it; null: the list is empty"),
+            column("connection_id", pa.string(), "data connection"),
+            column("project_last_edited_at", UTC_TIME, "the project's last edit when it was asked"),
+            column("project_last_published_at", UTC_TIME, "its last publication at that time"),
+            required("observed_at", UTC_TIME, "when Hex was asked"),
+        ]
+    ),
+    ("project_id", "table_name", "connection_id"),
+)
+
 QUERY_LOG = TableSpec(
     "query_log",
     "one execution that Hex sent to a warehouse",

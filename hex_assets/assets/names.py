@@ -27,6 +27,11 @@ class Names:
         """`hex/cells`."""
         return self.key("hex", "cells")
 
+    @property
+    def queried_tables(self) -> dg.AssetKey:
+        """`hex/queried_tables`."""
+        return self.key("hex", "queried_tables")
+
     def query_log(self, warehouse: str) -> dg.AssetKey:
         """`query_log/<warehouse>`."""
         return self.key("query_log", warehouse)

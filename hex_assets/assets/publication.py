@@ -16,12 +16,16 @@ from hex_assets.assets.retries import NETWORK_RETRIES
 from hex_assets.lineage.cells import with_static_cells
 from hex_assets.partitions import day_bounds
 from hex_assets.resources import OpenMetadataResource, TableStoreResource
+from hex_assets.settings import Settings
 from hex_assets.storage.store import TableStore
 from hex_assets.tables import CELLS, EDGES, RECEIPTS, STATEMENTS
 
 
-def publication_asset(names: Names, days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
+def publication_asset(
+    names: Names, days: dg.DailyPartitionsDefinition, settings: Settings
+) -> dg.AssetsDefinition:
     """The publication to OpenMetadata."""
+    checked = [names.queried_tables] if settings.hex.queriedTables else []
 
     @dg.asset(
         key=names.publication,
@@ -31,7 +35,7 @@ def publication_asset(names: Names, days: dg.DailyPartitionsDefinition) -> dg.As
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=NETWORK_RETRIES,
         io_manager_key="tables",
-        deps=[names.projects, names.cells, names.statements, names.edges],
+        deps=[names.projects, names.cells, *checked, names.statements, names.edges],
         metadata=definition_metadata(RECEIPTS),
         description=(
             "What was done to the catalog. Published is always the newest truth: the latest "
@@ -48,7 +52,7 @@ def publication_asset(names: Names, days: dg.DailyPartitionsDefinition) -> dg.As
         from hex_assets.openmetadata.publish import publish
 
         store = table_store.store
-        settings = openmetadata.parsed()
+        catalog_settings = openmetadata.parsed()
         newest = store.newest(names.projects.path)
         if newest is None:
             raise dg.Failure(
@@ -60,7 +64,7 @@ def publication_asset(names: Names, days: dg.DailyPartitionsDefinition) -> dg.As
             )
         snapshot_day, projects = newest
         cells = _newest_rows(store, names.cells)
-        edge_days = _edge_days(store, names, settings.lookBackDays)
+        edge_days = _edge_days(store, names, catalog_settings.lookBackDays)
         cell_ids = _cell_ids(store, names, edge_days)
         edges = lineage.merge_edges(
             with_static_cells(EDGES.conform(store.read(names.edges.path, day)), cell_ids)
@@ -68,18 +72,19 @@ def publication_asset(names: Names, days: dg.DailyPartitionsDefinition) -> dg.As
         )
         context.log.info(
             f"publishing the projects of {snapshot_day} and {edges.num_rows} edges of "
-            f"{len(edge_days)} days to {settings.hostPort}"
+            f"{len(edge_days)} days to {catalog_settings.hostPort}"
         )
         with told_plainly():
             done = publish(
                 openmetadata.client(),
-                settings,
+                catalog_settings,
                 projects=projects,
                 edges=edges,
                 cells=None if cells is None else CELLS.conform(cells),
                 complete_cells=None if cells is None else complete_projects(cells),
                 statements=_statements(store, names, edge_days),
                 catalog=_newest_rows(store, names.catalog_tables),
+                queried_tables=_newest_rows(store, names.queried_tables) if checked else None,
                 snapshots=_snapshots(store, names, context.partition_keys[0], snapshot_day),
                 listing_complete=True,
                 day=date.fromisoformat(snapshot_day),

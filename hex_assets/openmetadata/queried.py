@@ -45,9 +45,15 @@ class QueriedTables:
 
 
 def queried_tables(frame: pa.Table | None) -> QueriedTables:
-    """Read a frame with columns project_id and table_name; None: Hex was not asked."""
+    """Read a frame with columns project_id and table_name; None: Hex was not asked.
+
+    A row without a table is an answer too: Hex lists none for that project.
+    """
     projects: defaultdict[str, dict[str, Parts]] = defaultdict(dict)
     for row in frame.select(["project_id", "table_name"]).to_pylist() if frame is not None else ():
+        if row["table_name"] is None:
+            projects[row["project_id"]] = {}
+            continue
         parts = tuple(part.casefold() for part in split_fqn(row["table_name"].replace("`", '"')))
         if parts:
             projects[row["project_id"]][row["table_name"]] = parts

@@ -16,9 +16,17 @@ from hex_assets.automation import range_tags
 from hex_assets.demo.openmetadata_server import BOT_TOKEN, OpenMetadataServer
 from hex_assets.partitions import days as daily
 from hex_assets.resources import OpenMetadataResource, TableStoreResource
+from hex_assets.settings import Settings
 from hex_assets.storage.io_manager import ParquetIOManager
 from hex_assets.storage.store import TableStore
-from hex_assets.tables import CELLS, EDGES, PROJECTS, STATEMENTS, TableSpec
+from hex_assets.tables import (
+    CELLS,
+    EDGES,
+    PROJECTS,
+    QUERIED_TABLES,
+    STATEMENTS,
+    TableSpec,
+)
 
 NAMES = Names()
 DAYS = daily(date(2026, 11, 1))
@@ -104,7 +112,7 @@ def publish(
     """Publish the days up to `DAY`; gives the receipts."""
     keys = {"hostPort": f"{server.url}/api", "token": {"env": "BOT"}} | settings
     result = dg.materialize(
-        [publication_asset(NAMES, DAYS)],
+        [publication_asset(NAMES, DAYS, Settings())],
         tags=range_tags(first, DAY),
         resources={
             "openmetadata": OpenMetadataResource(settings=keys),
@@ -163,3 +171,17 @@ def test_days_that_were_not_published_get_their_views_with_the_next_run(
     publish(store, server, first="2026-11-08")
     (days,) = server.store.usage.values()
     assert days == {"2026-11-09": 4, DAY: 1}
+
+
+@pytest.mark.parametrize(
+    ("table_name", "verdict"), [("SHOP.ORDERS", "Hex agrees"), (None, "Hex does not list it")]
+)
+def test_an_edge_says_whether_hex_lists_the_table_too(
+    store: TableStore, server: OpenMetadataServer, table_name: str | None, verdict: str
+) -> None:
+    put(store, NAMES.edges, EDGES, DAY, edge("v1"))
+    row = {"project_id": "p", "table_name": table_name, "observed_at": AT}
+    put(store, NAMES.queried_tables, QUERIED_TABLES, DAY, row)
+    publish(store, server)
+    (details,) = server.store.edges.values()
+    assert verdict in details["description"]
