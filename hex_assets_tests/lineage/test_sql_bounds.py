@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks import hostile
 from hex_assets.lineage.sql import extract
 
 
@@ -77,6 +78,79 @@ def test_a_text_that_would_not_end_is_given_up_and_says_so(name: str, dialect: s
     assert time.process_time() - start < 2
     assert found.sources == ("t",)
     assert not found.partial or found.reason in ("gave_up", "too_slow", "cut", "syntax")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dialect", hostile.DIALECTS)
+def test_the_dearest_families_of_a_dialect_cost_under_two_seconds_and_say_so(dialect: str) -> None:
+    families = hostile.families()
+    hostile.measured("SELECT 1" + " + 1" * 200, dialect)  # the worker is there
+    own = hostile.DIALECTS.index(dialect) % 4  # a quarter of them for each: they cost 1.3 s
+    for name, n in list(DEAREST.items())[own::4]:
+        seconds, reason = hostile.measured(families[name](n), dialect)
+        assert seconds < 2, name
+        assert reason in (None, "gave_up", "too_slow", "too_large", "syntax", "cut", "jinja"), name
+
+
+DEAREST = {
+    "calls of date": 40,
+    "aliased": 40,
+    "joins without ON": 40,
+    "joins with ON behind": 2_000,
+    "scalar queries": 300,
+    "pivoted queries": 200,
+    "casts never closed": 600,
+    "after: :: int": 2_000,
+    "types": 2_000,
+    "stars of stars": 60,
+    "joins of itself": 60,
+    "unions of itself": 60,
+    "CTE never closed": 20_000,
+    "template never closed": 20_000,
+    "quotes": 20_000,
+    "no semicolons": 10_000,
+}
+"""Of benchmarks/hostile.py, each of its own kind of growth: exponential, cubic, quadratic."""
+
+
+@pytest.mark.parametrize("dialect", ["snowflake", "bigquery", "tsql"])
+def test_what_is_read_within_the_process_costs_little(dialect: str) -> None:
+    texts = (make(n) for make in hostile.families().values() for n in (4, 7, 30, 74, 99))
+    light = [text for text in texts if hostile.is_light(text, dialect)]
+    assert len(light) > 200
+    for text in light:
+        start = time.process_time()
+        extract(text, dialect)
+        assert time.process_time() - start < 1, text[:200]
+
+
+BROKEN = {
+    "MERGE INTO t USING @id WHEN MATCHED THEN UPDATE SET v = 1": "bigquery",
+    "MERGE INTO t USING (SELECT id, v FROM s) WHEN MATCHED THEN UPDATE SET v = 1": "athena",
+    "SELECT f.value FROM t, LATERAL FLATTEN(input => t.x). QUALIFY rank() = 1": "databricks",
+    "SELECT a FROM t LATERAL VIEW json_tuple(t.j, 'k') .. AS x": "clickhouse",
+    "CREATE OR REPLACE RECURSIVE d.t USING delta AS SELECT a FROM b": "databricks",
+    "SELECT datediff(a) FROM t": "tsql",
+    "SELECT timestamp() FROM t": "duckdb",
+    "SELECT json_extract(a, '$[?(@)]') FROM t": "snowflake",
+}
+
+
+@pytest.mark.parametrize(("sql", "dialect"), BROKEN.items())
+def test_a_broken_statement_that_the_parser_takes_is_no_error_of_the_engine(
+    sql: str, dialect: str
+) -> None:
+    found = extract(sql, dialect)
+    assert found.reason in (None, "syntax")
+    assert found.sources or found.targets
+
+
+def test_a_name_of_a_column_that_a_generator_doubles_with_each_step_is_short() -> None:
+    sql = "SELECT a" + "->'b'" * 30 + " FROM t"
+    start = time.process_time()
+    (name, sources), *others = extract(sql, "tsql").columns
+    assert time.process_time() - start < 1
+    assert (len(name) < 2_000, sources, others) == (True, ("t.a",), [])
 
 
 def test_no_fuzzed_statement_raises_or_takes_long() -> None:
