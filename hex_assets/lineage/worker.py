@@ -51,7 +51,6 @@ class Worker:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._owner = 0
 
     def read(self, sql: str, dialect: str, schema: SchemaProvider | None) -> StatementLineage:
         """The lineage of a text, read in the worker.
@@ -93,8 +92,6 @@ class Worker:
         return found
 
     def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
-        if self._owner != os.getpid():  # after a fork the process is the parent's
-            self._process = None
         if self._process is None or self._process.poll() is not None:
             path = [entry or os.getcwd() for entry in sys.path]
             self._process = subprocess.Popen(
@@ -102,7 +99,6 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
             )
-            self._owner = os.getpid()
             atexit.register(self.close)
         assert self._process.stdin is not None and self._process.stdout is not None
         return self._process.stdin, self._process.stdout
@@ -113,12 +109,7 @@ class Worker:
         if process is None:
             return "its process ended"
         process.kill()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                try:
-                    pipe.close()
-                except OSError:  # a pipe that broke holds what could not be sent
-                    continue
+        _close(process)
         code = process.wait()
         if code == -getattr(signal, "SIGPROF", 0) or code == -getattr(signal, "SIGKILL", 0):
             return f"it took over {CPU_SECONDS:g} s"
@@ -128,11 +119,29 @@ class Worker:
         """Ends the process, if there is one of this process's own."""
         atexit.unregister(self.close)
         with self._lock:
-            if self._owner == os.getpid():
-                self._end()
+            self._end()
+
+    def forget(self) -> None:
+        """Leaves the process to the parent, after a fork."""
+        self._lock = threading.Lock()
+        process, self._process = self._process, None
+        if process is not None:
+            process.returncode = 0  # not this process's to wait for
+            _close(process)
+
+
+def _close(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            try:
+                pipe.close()
+            except OSError:  # a pipe that broke holds what could not be sent
+                continue
 
 
 WORKER = Worker()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=WORKER.forget)
 
 
 class _AskingSchema:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -177,3 +178,13 @@ def test_only_a_short_and_flat_statement_is_read_within_the_process(sql: str, li
     from sqlglot.dialects.dialect import Dialect
 
     assert bounds.is_light(Dialect.get_or_raise("postgres").tokenize(sql)) is light
+
+
+@pytest.mark.parametrize("method", ["spawn", "fork"])
+def test_a_child_process_has_a_worker_of_its_own(method: str) -> None:
+    """Dagster's executors start their steps in either way."""
+    own = running()
+    context = multiprocessing.get_context(method)
+    with context.Pool(1) as pool:  # its processes are daemons, which may have no children of theirs
+        assert pool.apply(extract, (LONG, "snowflake")).reason is None
+    assert running().pid == own.pid
