@@ -1,11 +1,12 @@
 """`openmetadata/publication`: the newest truth goes to the catalog, a receipt for each entity."""
 
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from hex_assets import lineage
 from hex_assets.assets.cells import complete_projects
@@ -19,6 +20,9 @@ from hex_assets.resources import OpenMetadataResource, TableStoreResource
 from hex_assets.settings import Settings
 from hex_assets.storage.store import TableStore
 from hex_assets.tables import CELLS, EDGES, RECEIPTS, STATEMENTS
+
+OBSERVED_WITHIN = timedelta(days=1)
+"""After the end of its day, a snapshot's totals still are those of the day."""
 
 
 def publication_asset(
@@ -135,12 +139,19 @@ def _newest_rows(store: TableStore, key: dg.AssetKey) -> pa.Table | None:
 def _snapshots(
     store: TableStore, names: Names, first_day: str, last_day: str
 ) -> dict[date, pa.Table]:
-    """The projects as observed from the first day on, and once before: views are differences."""
-    key = names.projects.path
-    stored = [day for day in store.days(key) if day <= last_day]
-    since = [day for day in stored if day >= min(first_day, last_day)]
-    before = [day for day in stored if day not in since][-1:]
-    return {date.fromisoformat(day): store.read(key, day) for day in (*before, *since)}
+    """The projects as observed from the first day on, and once before: views are differences.
+
+    A day that was filled in later has the totals of that later time: it tells nothing of its own.
+    """
+    found: dict[date, pa.Table] = {}
+    for day in reversed([day for day in store.days(names.projects.path) if day <= last_day]):
+        projects = store.read(names.projects.path, day)
+        observed_at = pc.max(projects["observed_at"]).as_py()
+        if observed_at is not None and observed_at < day_bounds(day)[1] + OBSERVED_WITHIN:
+            found[date.fromisoformat(day)] = projects
+            if day < first_day:
+                break
+    return found
 
 
 def _summary(receipts: pa.Table, snapshot_day: str) -> dict[str, Any]:

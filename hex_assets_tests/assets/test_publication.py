@@ -165,9 +165,12 @@ def test_the_chart_of_a_project_that_lost_its_last_cell_goes(
 def test_days_that_were_not_published_get_their_views_with_the_next_run(
     store: TableStore, server: OpenMetadataServer
 ) -> None:
-    old = project() | {"created_at": AT - timedelta(days=9)}
-    for day, views in (("2026-11-07", 5), ("2026-11-09", 9), (DAY, 10)):
-        put(store, NAMES.projects, PROJECTS, day, old | {"app_view_count": views})
+    # Of the 8th nothing was observed until the 11th: its totals are not those of its day.
+    observed = (("2026-11-07", 8, 5), ("2026-11-08", 11, 10), ("2026-11-09", 10, 9), (DAY, 11, 10))
+    for day, seen, views in observed:
+        old = project() | {"created_at": AT - timedelta(days=9), "app_view_count": views}
+        row = old | {"observed_at": datetime(2026, 11, seen, 4, tzinfo=timezone.utc)}
+        put(store, NAMES.projects, PROJECTS, day, row)
     publish(store, server, first="2026-11-08")
     (days,) = server.store.usage.values()
     assert days == {"2026-11-09": 4, DAY: 1}
