@@ -1,9 +1,10 @@
 """What a statement may cost a parser, judged by its tokens before it is parsed.
 
-Measured with benchmarks/hostile.py: what costs a parser exponentially is nesting (each way to read
-a bracket, and each join that may nest another, is tried anew within the last), all else at most
-the third power of the length. So a short and flat statement ends in well under a second whatever
-it says. Of the statements in this package's cases and of TPC's, 1 in 100 is not both.
+Measured with benchmarks/hostile.py and random nestings of its families: what costs a parser
+exponentially is nesting (each way to read a bracket, and each join that may nest another, is tried
+anew within the last), all else at most the third power of the length. So a short and flat statement
+ends soon, whatever it says: the dearest of 130,000 took 0.5 s. Of 1,065 statements in this
+package's, TPC's, DataHub's and sqllineage's cases 18 are not short and flat.
 """
 
 from __future__ import annotations
