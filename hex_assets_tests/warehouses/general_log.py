@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 from hex_assets.warehouses.base import MARKER, LogSource, WarehouseSettings, Window
 from hex_assets.warehouses.registry import warehouse_settings
@@ -243,3 +244,27 @@ class GeneralLog(Conformance):
             assert found["log enabled"].status == "failure"
             for statement in (found["log enabled"].mend or "").split(";"):
                 cursor.execute(statement)  # what it names is right SQL here
+
+    def test_a_log_with_an_index_as_the_page_makes_it_gives_the_same_by_a_range(
+        self, engine: MySQLEngine, server: MariaServer
+    ) -> None:
+        page = Path(__file__).parents[2] / "docs/warehouses/mysql.md"
+        (indexed,) = [text for text in page.read_text().split("```") if "ADD INDEX" in text]
+        window = of_today()
+        source = engine.source(logTable="mysql.general_log")
+        before = rows(source.read(window))
+        with server.connect() as connection, connection.cursor() as cursor:
+            for statement in indexed.removeprefix("sql").strip().rstrip(";").split(";"):
+                cursor.execute(statement)
+            cursor.execute(
+                "EXPLAIN SELECT * FROM mysql.general_log WHERE event_time >= NOW() + INTERVAL 1 DAY"
+                " AND event_time < NOW() + INTERVAL 2 DAY"
+            )
+            (plan,) = cursor.fetchall()
+            cursor.execute("USE shop")
+            later = tagged("SELECT 'after the index'", "indexed")
+            cursor.execute(later)
+        assert "range" in plan
+        after = {row["query_id"]: row for row in rows(source.read(window))}
+        assert {row["query_id"]: row for row in before}.items() <= after.items()
+        assert engine.sent("indexed") == {later: "shop"}
