@@ -192,6 +192,10 @@ class ChangeReader(QueryReader):
 
     def assignment(self, left: exp.Expr, right: exp.Expr, scope: Scope, env: Env) -> None:
         """SET column = value, or a tuple of them."""
+        if isinstance(left, exp.Bracket):
+            left = left.this  # an element of an array
+        elif isinstance(left, exp.Column) and left.table and self.dialect == "postgres":
+            left = left.parts[0]  # a field of a composite column: a table's name cannot stand here
         if isinstance(left, (exp.Tuple, exp.Paren)):
             names = [item.name for item in left.find_all(exp.Column)]
             query = right.this if isinstance(right, exp.Paren) else right
@@ -199,7 +203,7 @@ class ChangeReader(QueryReader):
                 columns = self.query(query, env, scope).star()
                 for name, (_, origins) in zip(names, columns, strict=False):
                     self.output(name, origins)
-            elif isinstance(right, exp.Tuple):
+            elif isinstance(right, (exp.Tuple, exp.Struct, exp.Anonymous)):
                 for name, item in zip(names, right.expressions, strict=False):
                     self.output(name, self.origins(item, scope, env))
             return

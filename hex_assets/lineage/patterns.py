@@ -53,10 +53,14 @@ def read_pattern(sql: str, chunk: list[Token], text: Text, read_text: ReadText) 
             return _trained(sql, chunk, text, read_text)
         if "PROCEDURE" in words[1:5] and any(t.token_type in STRINGS for t in chunk):
             return _body(chunk, text, read_text)
+        if text.dialect == "duckdb" and _pivoted_table(sql, chunk, text, read_text):
+            return True
         if "RECURSIVE" in words[1:4] and "VIEW" in words[2:5]:
             return _recursive_view(sql, chunk, text, read_text)
         if _cloned(chunk, text):
             return True
+    if first == "INSERT" and text.dialect == "clickhouse" and _inserted_data(chunk, text):
+        return True
     if first == "INSERT" and second == "OVERWRITE" and "DIRECTORY" in words[2:4]:
         return _directory(sql, chunk, text, read_text)
     rewritten = _table_queries(sql, chunk, text.dialect)
@@ -126,12 +130,40 @@ def _mutated_rows(sql: str, chunk: list[Token], text: Text, read_text: ReadText)
     target, after = name_at(chunk, 2)
     start = after + 3 if _word(chunk, after) == "ON" else after
     word = _word(chunk, start)
+    if (
+        target
+        and word == "MODIFY"
+        and _word(chunk, start + 1) == "QUERY"
+        and start + 2 < len(chunk)
+    ):
+        name = sql[chunk[2].start : chunk[after - 1].end + 1]
+        read_text(f"CREATE VIEW {name} AS {sql[chunk[start + 2].start : chunk[-1].end + 1]}", text)
+        return True
     if not target or word not in ("UPDATE", "DELETE") or start + 1 >= len(chunk):
         return False
     name = sql[chunk[2].start : chunk[after - 1].end + 1]
     rest = sql[chunk[start + 1].start : chunk[-1].end + 1]
     change = f"UPDATE {name} SET" if word == "UPDATE" else f"DELETE FROM {name}"
     read_text(f"{change} {rest}", text)
+    return True
+
+
+def _inserted_data(chunk: list[Token], text: Text) -> bool:
+    """ClickHouse's INSERT INTO t [(a)] FROM INFILE 'x', and FORMAT with its data in the text."""
+    target, position = _name_after(chunk, 1, "INTO", "TABLE")
+    if not target:
+        return False
+    if _word(chunk, position) == "(":
+        while position < len(chunk) and _word(chunk, position) != ")":
+            position += 1
+        position += 1
+    loads = _word(chunk, position) == "FROM" and _word(chunk, position + 1) == "INFILE"
+    if loads and position + 2 < len(chunk):
+        text.add_file(chunk[position + 2].text)
+    elif _word(chunk, position) != "FORMAT":
+        return False
+    text.add_target(target)
+    text.understood()
     return True
 
 
@@ -224,6 +256,17 @@ def _cloned(chunk: list[Token], text: Text) -> bool:
                 return False
             text.add_source(source)
             text.add_created(target)
+            return True
+    return False
+
+
+def _pivoted_table(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
+    """DuckDB's CREATE TABLE t AS PIVOT ..., which means CREATE TABLE t AS FROM (PIVOT ...)."""
+    for position in range(2, min(len(chunk), 12)):
+        if _word(chunk, position) in ("PIVOT", "UNPIVOT") and _word(chunk, position - 1) == "AS":
+            start = chunk[position].start
+            query = sql[start : chunk[-1].end + 1]
+            read_text(f"{sql[chunk[0].start : start]} FROM ({query})", text)
             return True
     return False
 

@@ -44,6 +44,7 @@ class QueryReader(FromReader):
             return self.modification(node, env)
         scope = Scope(self.dialect, parent=outer)
         if isinstance(node, (exp.Table, exp.Pivot)):
+            env = self.ctes(node, env, outer)
             self.from_item(node, scope, env)
             result = Derived()
             for source in scope.sources:

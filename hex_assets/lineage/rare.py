@@ -65,6 +65,9 @@ def _plain_create(tokens: Tokens, files: list[str]) -> Tokens:
     parts, after = name_at(tokens, start)
     if not parts:
         return tokens
+    if words[1] in ("WINDOW", "LIVE"):
+        tokens = [tokens[0], *tokens[2:]]
+        after -= 1
     head, names, written = tokens[:after], Tokens(), Tokens()
     if _opens(tokens, after):
         end = closing(tokens, after)
@@ -227,6 +230,12 @@ def _with_schema(tokens: Tokens, position: int, files: list[str]) -> int:
     return closing(tokens, position + 1) if call and _word(tokens, position - 1) == ")" else 0
 
 
+def _using_operator(tokens: Tokens, position: int, files: list[str]) -> int:
+    """PostgreSQL's ORDER BY a USING >."""
+    following = _word(tokens, position + 1)
+    return position + 2 if _word(tokens, position) == "USING" and following in ("<", ">") else 0
+
+
 def _paste(tokens: Tokens, position: int, files: list[str]) -> int:
     return position + 1 if _word(tokens, position) == "PASTE" else 0
 
@@ -273,7 +282,7 @@ _OF_ALL = (_plain_create, _dropping(_of_insert))
 _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "mysql": tuple(map(_dropping, (_outfile, _into_variables, _json_defaults))),
     "clickhouse": tuple(map(_dropping, (_outfile, _limit_by, _paste))),
-    "postgres": (_only, _dropping(_json_defaults)),
+    "postgres": (_only, _dropping(_json_defaults), _dropping(_using_operator)),
     "duckdb": (_after_pivot,),
     "trino": tuple(map(_dropping, (_subset, _json_defaults))),
     "presto": (_dropping(_subset),),

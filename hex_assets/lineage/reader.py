@@ -16,8 +16,15 @@ from hex_assets.lineage.scopes import Scope
 
 MODEL_FUNCTIONS = (exp.Predict, exp.MLForecast, exp.GenerateEmbedding, exp.MLTranslate)
 """BigQuery's functions of a model, which comes first and is no table."""
-_METHODS = frozenset({"value", "query", "nodes", "exist", "tostring", "stastext", "stdistance"})
-"""T-SQL's methods of a column's value; `dbo.name(...)` is a function."""
+_METHODS = {
+    "tsql": frozenset("value query nodes exist tostring stastext stdistance".split()),
+    "duckdb": frozenset(
+        "upper lower trim ltrim rtrim len length replace split string_split contains starts_with "
+        "substr substring list_transform list_filter list_sort list_distinct apply filter round "
+        "abs year month day strftime regexp_replace regexp_extract concat".split()
+    ),
+}
+"""Methods of a column's value; `schema.name(...)` is a function."""
 _UNIT_FIRST = frozenset(
     "timestampadd timestampdiff dateadd datediff datediff_big date_diff datetrunc "
     "date_bucket".split()
@@ -176,6 +183,8 @@ class ExpressionReader:
             elif isinstance(item, exp.Exists) and isinstance(item.this, exp.Query):
                 self.query(item.this, env, scope)
                 continue
+            elif isinstance(item, exp.DataType):
+                continue
             elif isinstance(item, exp.Table):
                 found.append(self.table_argument(item, scope, env))
                 continue
@@ -237,6 +246,8 @@ class ExpressionReader:
         after.reverse()
         values = [item for item in after if not isinstance(item, exp.Identifier)]
         if not isinstance(base, exp.Identifier):
+            if self.dialect in _METHODS:
+                _as_columns(base)
             return [base, *values]
         names = [base]
         for item in after:
@@ -248,7 +259,7 @@ class ExpressionReader:
             known = scope.qualified([names[0].name], names[1].name) is not None
             if known or not values:
                 values.append(exp.Column(this=names[1].copy(), table=names[0].copy()))
-        elif method in _METHODS and self.dialect == "tsql":
+        elif method in _METHODS.get(self.dialect, ()):
             values.append(exp.Column(this=base.copy()))
         return values
 
@@ -312,6 +323,21 @@ class ExpressionReader:
                 return relation
             level = level.parent
         return None
+
+
+_NAME_HOLDERS = (exp.Column, exp.Dot, exp.Table, exp.TableAlias, exp.DataType)
+
+
+def _as_columns(tree: exp.Expr) -> None:
+    """Makes columns of the bare names that the parser leaves before a method call."""
+    for name in list(tree.find_all(exp.Identifier)):
+        parent = name.parent
+        parameter = isinstance(parent, exp.Lambda) and name.arg_key == "expressions"
+        label = isinstance(parent, (exp.PropertyEQ, exp.Kwarg)) and name.arg_key == "this"
+        if isinstance(parent, _NAME_HOLDERS) or name.arg_key == "alias" or parameter or label:
+            continue
+        if parent is not None:
+            name.replace(exp.Column(this=name.copy()))
 
 
 _JSON_ARROWS = frozenset({"postgres", "redshift", "mysql", "duckdb"})

@@ -96,6 +96,8 @@ class Scope:
             own = self._own(key, name)
             return self._alias_or_column(key, own, prefer_alias)
         while scope is not None:
+            if self.dialect == "clickhouse" and key in scope.scalars:
+                return SURE, scope.scalars[key]
             answer = scope._own(key, name)
             if answer[0] != NO:
                 return answer
