@@ -25,6 +25,10 @@ class HexResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     settings: dict[str, Any]
 
+    def parsed(self) -> HexSettings:
+        """The workspace's settings."""
+        return HexSettings.model_validate(self.settings)
+
     def client(self) -> HexClient:
         """A client for one run.
 
@@ -33,7 +37,7 @@ class HexResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """
         from hex_assets.hex.client import HexClient
 
-        hex_settings = HexSettings.model_validate(self.settings)
+        hex_settings = self.parsed()
         return HexClient(
             host=hex_settings.hostPort,
             token=hex_settings.token.value(),

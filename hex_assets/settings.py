@@ -102,6 +102,10 @@ class HexSettings(_Model):
     apiGroupRequestsPerMinute: int = Field(
         default=30, ge=1, description="Hex's limit for its newer endpoints (cells, users, export)"
     )
+    latestRuns: bool = Field(
+        default=True,
+        description="ask for the latest run of each project with a schedule: a request each",
+    )
     queriedTables: bool = Field(
         default=True,
         description="ask for Hex's own list of queried tables, a cross-check of the logs; only the "

@@ -109,6 +109,10 @@ PROJECTS = TableSpec(
             column("app_view_count_30_days", pa.int64(), "views in the last thirty days"),
             column("last_viewed_at", UTC_TIME, "last view of the app"),
             column("published_results_updated_at", UTC_TIME, "last refresh of the app's results"),
+            column(
+                "last_run_status", pa.string(), "such as COMPLETED, if a schedule is on"
+            ),
+            column("last_run_at", UTC_TIME, "end of the latest run, or its start"),
             required("created_at", UTC_TIME, "creation"),
             column("last_edited_at", UTC_TIME, "last edit"),
             column("last_published_at", UTC_TIME, "last publication; null: never published"),

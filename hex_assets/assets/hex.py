@@ -48,11 +48,17 @@ def projects_asset(names: Names, days: dg.DailyPartitionsDefinition) -> dg.Asset
         table_store: TableStoreResource,
     ) -> dict[str, pa.Table]:
         from hex_assets.hex.frames import read_projects
+        from hex_assets.hex.runs import with_latest_runs
 
         with told_plainly():
             with hex_api.client() as client:
                 observed = read_projects(client, datetime.now(timezone.utc))
-        for note in observed.notes:
+                notes = [*observed.notes]
+                table = observed.table
+                if hex_api.parsed().latestRuns:
+                    told = with_latest_runs(client, table)
+                    table, notes = told.table, [*notes, *told.notes]
+        for note in notes:
             context.log.warning(note)
         newest = days.get_last_partition_key()
         snapshots = {
@@ -60,14 +66,14 @@ def projects_asset(names: Names, days: dg.DailyPartitionsDefinition) -> dg.Asset
                 table_store.store,
                 names,
                 day,
-                observed.table,
+                table,
                 keep=day != newest and not config.refresh,
             )
             for day in context.partition_keys
         }
-        for day, table in snapshots.items():
-            notes = {"notes": list(observed.notes)} if observed.notes else {}
-            context.add_asset_metadata(_summary(table) | notes, partition_key=day)
+        for day, snapshot in snapshots.items():
+            told_by = {"notes": notes} if notes else {}
+            context.add_asset_metadata(_summary(snapshot) | told_by, partition_key=day)
         return snapshots
 
     return projects

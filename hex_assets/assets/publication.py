@@ -19,7 +19,7 @@ from hex_assets.partitions import day_bounds
 from hex_assets.resources import OpenMetadataResource, TableStoreResource
 from hex_assets.settings import Settings
 from hex_assets.storage.store import TableStore
-from hex_assets.tables import CELLS, EDGES, RECEIPTS, STATEMENTS
+from hex_assets.tables import CELLS, EDGES, PROJECTS, RECEIPTS, STATEMENTS
 
 OBSERVED_WITHIN = timedelta(days=1)
 """After the end of its day, a snapshot's totals still are those of the day."""
@@ -82,7 +82,7 @@ def publication_asset(
             done = publish(
                 openmetadata.client(),
                 catalog_settings,
-                projects=projects,
+                projects=PROJECTS.conform(projects),
                 edges=edges,
                 cells=None if cells is None else CELLS.conform(cells),
                 complete_cells=None if cells is None else complete_projects(cells),

@@ -195,6 +195,9 @@ def _dashboard(
     if refreshed := row["published_results_updated_at"]:
         # The day is enough: with the time, every scheduled run would be a new version here.
         lines.append(f"Last results in Hex: {refreshed:%Y-%m-%d}.")
+    if (status := row["last_run_status"]) and (ran := row["last_run_at"]):
+        said = status.replace("_", " ").lower()
+        lines.append(f"Last run in Hex: {said} on {ran:%Y-%m-%d}.")
     return Asset(
         kind="dashboard",
         name=row["project_id"],

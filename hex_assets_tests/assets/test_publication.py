@@ -188,3 +188,17 @@ def test_an_edge_says_whether_hex_lists_the_table_too(
     publish(store, server)
     (details,) = server.store.edges.values()
     assert verdict in details["description"]
+
+
+def test_the_latest_run_is_told_to_the_day_and_an_old_snapshot_knows_none(
+    store: TableStore, server: OpenMetadataServer
+) -> None:
+    publish(store, server)
+    assert "Last run" not in server.entity("dashboard", "hex.p").get("description", "")
+    put(
+        store, NAMES.projects, PROJECTS, DAY,
+        project() | {"last_run_status": "ERRORED", "last_run_at": AT},
+    )  # fmt: skip
+    publish(store, server)
+    shown = server.entity("dashboard", "hex.p")["description"]
+    assert "Last run in Hex: errored on 2026-11-10." in shown

@@ -15,6 +15,7 @@ from hex_assets.hex import errors
 from hex_assets.hex.client import HexClient, TokenTypeWarning
 from hex_assets.hex.export import UnreadableExport, component_ids
 from hex_assets.hex.frames import cells_table, projects_table, read_cells, read_projects
+from hex_assets.hex.runs import with_latest_runs
 from hex_assets.hex.transport import Limits
 from hex_assets_tests.hex.conftest import QUICK, client_of
 
@@ -257,3 +258,35 @@ def test_a_token_of_another_type_is_warned_of_without_showing_it() -> None:
     client.close()
     assert [each.category for each in seen] == [TokenTypeWarning]
     assert TOKEN not in str(seen[0].message) + repr(client) + repr(vars(client))
+
+
+def test_only_projects_with_a_schedule_are_asked_for_their_latest_run(
+    server: HexServer, client: HexClient
+) -> None:
+    listed = projects_table(client, NOW)
+    server.requests.clear()
+    found = with_latest_runs(client, listed)
+    runs = {
+        row["title"]: (row["last_run_status"], row["last_run_at"])
+        for row in found.table.to_pylist()
+        if row["last_run_status"]
+    }
+    scheduled = [
+        row["title"]
+        for row in listed.to_pylist()
+        if any(each["enabled"] for each in row["schedules"])
+    ]
+    assert 0 < len(server.requests) <= len(scheduled) and set(runs) <= set(scheduled)
+    assert {status for status, _ in runs.values()} <= {"COMPLETED", "ERRORED", "RUNNING", "PENDING"}
+    assert all(at is not None for _, at in runs.values())
+
+
+def test_runs_that_the_token_may_not_see_cost_one_call_and_a_note(
+    server: HexServer, client: HexClient
+) -> None:
+    listed = projects_table(client, NOW)
+    server.requests.clear()
+    server.faults = [Fault("/v1/projects/.*/runs", status=403, times=9)]
+    found = with_latest_runs(client, listed)
+    assert len(server.requests) == 1 and len(found.notes) == 1
+    assert found.table.equals(listed)
