@@ -181,6 +181,7 @@ class QueryReader(FromReader):
             elif cte.scalar:
                 scope.named[key] = cte.node
         args = node.args
+        scope.windows = {w.name.casefold(): w for w in args.get("windows") or ()}
         self.from_clause(node, scope, env)
         relation = self.projections(node, scope, env)
         late = scope.allows_lateral_aliases()

@@ -190,6 +190,7 @@ class ExpressionReader:
                 continue
             elif isinstance(item, exp.Window):
                 self.window(item, scope, env, aliases)
+                stack.extend(_parts_of_window(scope.windows, item))
             elif isinstance(item, exp.Alias) and self.dialect == "clickhouse":
                 value = self.origins(item.this, scope, env, aliases=aliases)
                 scope.aliases.setdefault(item.alias.casefold(), value)
@@ -323,6 +324,21 @@ class ExpressionReader:
                 return relation
             level = level.parent
         return None
+
+
+def _parts_of_window(windows: dict[str, exp.Expr], node: exp.Window) -> list[exp.Expr]:
+    """PARTITION BY and ORDER BY of the named window that OVER names, and of those it builds on."""
+    parts: list[exp.Expr] = []
+    seen: set[str] = set()
+    name = node.alias.casefold()
+    while name in windows and name not in seen:
+        seen.add(name)
+        window = windows[name]
+        parts.extend(window.args.get("partition_by") or ())
+        if window.args.get("order") is not None:
+            parts.append(window.args["order"])
+        name = window.alias.casefold()
+    return parts
 
 
 _NAME_HOLDERS = (exp.Column, exp.Dot, exp.Table, exp.TableAlias, exp.DataType)

@@ -50,6 +50,8 @@ class Scope:
     scalars: dict[str, Origins] = field(default_factory=dict)
     named: dict[str, exp.Expr] = field(default_factory=dict)
     """ClickHouse's `WITH expression AS name`: it is read where the name is."""
+    windows: dict[str, exp.Expr] = field(default_factory=dict)
+    """Named windows: `sum(x) OVER w` comes from what `sum(x) OVER (...)` comes from."""
     natural: bool = False
 
     def add(self, source: Source) -> None:
