@@ -232,6 +232,26 @@ def test_inputs_and_outputs_are_the_engines_own(cluster: Cluster, name: str) -> 
     assert tables == {"memory.default.big"}, "the listener names what is under a view, not it"
 
 
+def test_lineage_names_the_view_the_parameters_and_what_is_written(
+    cluster: Cluster, name: str
+) -> None:
+    source = ListenerEngine(cluster.database(name)).source()
+    log = lineage.annotate(pa.Table.from_batches(source.read(cluster.window)))
+    statements = lineage.derive_statements(log).to_pylist()
+    found = {
+        project: {(table["table"], table["direction"]) for table in row["tables"]}
+        for row in statements
+        for project in row["project_ids"]
+    }
+    assert found["view"] == {("memory.default.v", "read")}
+    assert found["par"] == found["plain"] == {("tpch.tiny.nation", "read")}
+    assert found["prepared"] == {("tpch.tiny.region", "read")}
+    assert found["write"] == {("tpch.tiny.customer", "read"), ("memory.default.big", "write")}
+    evidence = {project: row["evidence"] for row in statements for project in row["project_ids"]}
+    assert evidence["plain"] == evidence["par"] == "engine_log"
+    assert evidence["prepared"] == "parsed"  # its `PREPARE` has no inputs
+
+
 def test_the_end_is_known_to_a_second(cluster: Cluster, name: str) -> None:
     row = of_hex(cluster, name)[SLOW]
     before, after = cluster.slow
