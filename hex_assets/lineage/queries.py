@@ -268,6 +268,8 @@ class QueryReader(FromReader):
             return str(item.output_name or item.name)
         if isinstance(item, exp.PropertyEQ):
             return str(item.this.name)
+        if isinstance(item, exp.Subquery) and item.alias:  # T-SQL's name = (SELECT ...)
+            return str(item.alias)
         if isinstance(item, exp.Cast) and self.dialect in ("postgres", "redshift"):
             if item.output_name:
                 return str(item.output_name)
