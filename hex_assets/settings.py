@@ -102,6 +102,11 @@ class HexSettings(_Model):
     apiGroupRequestsPerMinute: int = Field(
         default=30, ge=1, description="Hex's limit for its newer endpoints (cells, users, export)"
     )
+    cellsOf: Literal["draft", "published"] = Field(
+        default="draft",
+        description="which version's cells become charts and data models; `published` needs Hex's "
+        "export and a second request a project; after a change run hex/cells with refresh",
+    )
     latestRuns: bool = Field(
         default=True,
         description="ask for the latest run of each project with a schedule: a request each",

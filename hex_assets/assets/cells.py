@@ -83,7 +83,8 @@ def cells_asset(names: Names, days: dg.DailyPartitionsDefinition) -> dg.AssetsDe
         deps=[names.projects],
         metadata=definition_metadata(CELLS),
         description=(
-            "The cells of each project's draft. Hex allows 30 requests a minute, so only projects "
+            "The cells of each project's draft, or, by the setting cellsOf, of its published "
+            "version. Hex allows 30 requests a minute, so only projects "
             "edited since the newest snapshot are asked for, and a run that broke off is taken up "
             "where it stopped. Archived and trashed projects are left out. Like hex/projects this "
             "is the current state: a day that was observed is kept."
@@ -108,6 +109,7 @@ def cells_asset(names: Names, days: dg.DailyPartitionsDefinition) -> dg.AssetsDe
             context.log.info("every day of the run was observed before and is kept")
             return {day: _stream(table) for day, table in kept.items()}
         projects = _newest_projects(store, names)
+        published = hex_api.parsed().cellsOf == "published"
         stored = store.newest(key)
         # A refresh must not take up what an earlier run left behind, only its own tries.
         pieces = [*key, "fetched", *([context.run.run_id] if config.refresh else [])]
@@ -115,10 +117,11 @@ def cells_asset(names: Names, days: dg.DailyPartitionsDefinition) -> dg.AssetsDe
             harvest = _harvest(
                 context.log,
                 client,
-                projects,
+                _as_of_publication(projects) if published else projects,
                 CELLS.empty() if config.refresh or stored is None else CELLS.conform(stored[1]),
                 store,
                 pieces,
+                published,
             )
         created = {row["project_id"]: row["created_at"] for row in projects}
         snapshots = {day: _existing(harvest, created, day) for day in to_write}
@@ -144,8 +147,18 @@ def _newest_projects(store: TableStore, names: Names) -> list[Row]:
             allow_retries=False,
         )
     columns = ["project_id", "title", "last_edited_at", "created_at", "archived_at", "trashed_at"]
-    rows: list[Row] = newest[1].select(columns).to_pylist()
+    rows: list[Row] = newest[1].select([*columns, "last_published_at"]).to_pylist()
     return rows
+
+
+def _as_of_publication(projects: Sequence[Row]) -> list[Row]:
+    """A publication changes the published cells without an edit: the later of both counts."""
+    return [
+        {**row, "last_edited_at": max(row["last_edited_at"], row["last_published_at"])}
+        if row["last_edited_at"] and row["last_published_at"]
+        else row
+        for row in projects
+    ]
 
 
 def _harvest(
@@ -155,6 +168,7 @@ def _harvest(
     stored: pa.Table,
     store: TableStore,
     pieces: KeyPath,
+    published: bool,
 ) -> Harvest:
     """Take what is up to date from the pieces and the stored rows, and ask Hex for the rest."""
     from hex_assets.hex.frames import read_cells
@@ -173,7 +187,8 @@ def _harvest(
         skipped=len(projects) - len(alive),
     )
     missing = [row for row in alive if row["project_id"] not in from_pieces | from_stored]
-    rate = client.api_group_requests_per_minute
+    # The published version takes two calls.
+    rate = client.api_group_requests_per_minute / (2 if published else 1)
     log.info(
         f"cells of {len(missing)} projects to fetch, {estimate(len(missing), rate)} at {rate:g} "
         f"requests a minute; {len(from_stored)} projects were not edited since, "
@@ -185,7 +200,11 @@ def _harvest(
         project_id = row["project_id"]
         try:
             found = read_cells(
-                client, project_id, datetime.now(timezone.utc), row["last_edited_at"]
+                client,
+                project_id,
+                datetime.now(timezone.utc),
+                row["last_edited_at"],
+                published=published and row["last_published_at"] is not None,
             )
         except (HexForbidden, HexNotFound) as error:
             harvest.failed.append((row["title"], project_id, str(error)))

@@ -12,12 +12,20 @@ import pyarrow as pa
 
 from hex_assets.hex.client import HexClient
 from hex_assets.hex.errors import HexForbidden, HexInvalidRequest, HexNotFound
-from hex_assets.hex.export import UnreadableExport, component_ids
+from hex_assets.hex.export import (
+    ExportedCell,
+    UnreadableExport,
+    component_ids,
+    exported_cells,
+)
 from hex_assets.hex.links import cell_url, project_url
 from hex_assets.hex.models import COMPONENT_IMPORT, Cell, Project, Schedule
 from hex_assets.tables import CELLS, PROJECTS
 
 logger = logging.getLogger("hex_assets.hex")
+
+EXPORT_FAILURES = (HexForbidden, HexNotFound, HexInvalidRequest, UnreadableExport)
+"""An organisation without export, a version that is not there, a format that has changed."""
 
 
 @dataclass(frozen=True)
@@ -60,19 +68,37 @@ def read_cells(
     project_id: str,
     observed_at: datetime,
     project_last_edited_at: datetime | None = None,
+    *,
+    published: bool = False,
 ) -> Observation:
-    """The draft cells of one project as `CELLS`; two calls if it imports components, else one.
+    """The cells of one project as `CELLS`.
+
+    Of the draft it takes one call, two if the project imports components. Of the published
+    version always two: only the export has it, only the listing has the ids that queries may name.
 
     Args:
         client: the API.
         project_id: whose cells.
         observed_at: when Hex is asked.
         project_last_edited_at: the project's last edit as known before; stored with each cell.
+        published: of the published version; of the draft, with a note, if Hex does not export it.
 
     Raises:
         HexError: the listing is not complete. An export that fails is a note.
     """
     cells = client.list_cells(project_id)
+    if published:
+        try:
+            exported = exported_cells(client.export(project_id, "latest").content)
+        except EXPORT_FAILURES as error:
+            draft = read_cells(client, project_id, observed_at, project_last_edited_at)
+            text = f"the cells of project {project_id} are those of its draft: {error}"
+            return Observation(draft.table, (text, *draft.notes))
+        rows = published_rows(
+            exported, cells, client.host, client.me().org.id, project_id, observed_at,
+            project_last_edited_at,
+        )  # fmt: skip
+        return Observation(CELLS.from_rows(rows))
     imports = [cell.static_id for cell in cells if cell.cell_type == COMPONENT_IMPORT]
     components, notes = _components(client, project_id, imports) if imports else ({}, ())
     rows = cell_rows(
@@ -97,7 +123,7 @@ def _components(
     """Component by importing cell, from the export: the listing does not tell it."""
     try:
         components = component_ids(client.export(project_id, "draft").content)
-    except (HexForbidden, HexNotFound, HexInvalidRequest, UnreadableExport) as error:
+    except EXPORT_FAILURES as error:
         return {}, (f"the components that project {project_id} imports are unknown: {error}",)
     if unknown := [cell for cell in imports if cell not in components]:
         text = f"the export of project {project_id} names no component for {len(unknown)} imports"
@@ -177,6 +203,35 @@ def cell_rows(
             "output_dataframe": contents.sql_cell and contents.sql_cell.output_dataframe,
             "url": cell_url(host, org_id, cell.project_id, cell.static_id),
             "component_id": components.get(cell.static_id),
+            "position": position,
+            "project_last_edited_at": project_last_edited_at,
+            "observed_at": observed_at,
+        }
+
+
+def published_rows(
+    exported: Iterable[ExportedCell],
+    draft: Iterable[Cell],
+    host: str,
+    org_id: str,
+    project_id: str,
+    observed_at: datetime,
+    project_last_edited_at: datetime | None,
+) -> Iterator[dict[str, Any]]:
+    """Cells of the published version in the shape of `CELLS`, with the ids of the draft."""
+    versions = {cell.static_id: cell.id for cell in draft}
+    for position, cell in enumerate(exported):
+        yield {
+            "project_id": project_id,
+            "cell_id": cell.static_id,
+            "version_id": versions.get(cell.static_id),
+            "cell_type": cell.cell_type,
+            "label": cell.label,
+            "connection_id": cell.connection_id,
+            "source": cell.source,
+            "output_dataframe": cell.output_dataframe,
+            "url": cell_url(host, org_id, project_id, cell.static_id),
+            "component_id": cell.component_id,
             "position": position,
             "project_last_edited_at": project_last_edited_at,
             "observed_at": observed_at,

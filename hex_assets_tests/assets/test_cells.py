@@ -255,3 +255,20 @@ def test_a_project_without_cells_is_known_to_have_none(space: Workspace) -> None
     stored = space.store.read(KEY, NEWEST)
     assert bare not in stored["project_id"].to_pylist()
     assert complete_projects(stored) == {project.project_id for project in ALIVE}
+
+
+def test_of_the_published_version_a_publication_alone_is_a_reason_to_ask_again(
+    space: Workspace,
+) -> None:
+    settings = space.resources["hex_api"].settings | {"cellsOf": "published"}
+    space.resources["hex_api"] = HexResource(settings=settings)
+    assert space.run().success
+    exports = [request for request in space.server.requests if "export" in request]
+    assert len(exports) == sum(project.published is not None for project in ALIVE)
+    assert space.run().success and space.asked() == []
+    place = next(n for n, p in enumerate(space.server.projects) if p in ALIVE and p.published)
+    project = space.server.projects[place]
+    now = datetime(2026, 11, 21, tzinfo=timezone.utc)
+    space.server.projects[place] = replace(project, published=now)
+    assert space.run().success
+    assert space.asked() == [project.project_id]

@@ -290,3 +290,31 @@ def test_runs_that_the_token_may_not_see_cost_one_call_and_a_note(
     found = with_latest_runs(client, listed)
     assert len(server.requests) == 1 and len(found.notes) == 1
     assert found.table.equals(listed)
+
+
+def test_published_cells_are_those_of_the_export_with_the_ids_of_the_draft(
+    server: HexServer, client: HexClient
+) -> None:
+    for project in server.projects:
+        if project.published is None:
+            continue
+        draft = cells_table(client, project.project_id, NOW)
+        found = read_cells(client, project.project_id, NOW, published=True)
+        assert found.notes == ()
+        drafted = {row["cell_id"]: row for row in draft.to_pylist()}
+        for row in found.table.to_pylist():
+            wanted = drafted.pop(row["cell_id"])
+            same = ("version_id", "cell_type", "label", "source", "connection_id", "url")
+            assert {name: row[name] for name in same} == {name: wanted[name] for name in same}
+        assert not drafted
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_without_export_the_draft_stands_in_and_the_note_says_so(
+    server: HexServer, client: HexClient, status: int
+) -> None:
+    project = next(p for p in server.projects if p.published is not None)
+    server.faults = [Fault("/v1/projects/export", status=status, times=9)]
+    found = read_cells(client, project.project_id, NOW, published=True)
+    assert found.table.equals(cells_table(client, project.project_id, NOW))
+    assert project.project_id in found.notes[0] and "draft" in found.notes[0]
