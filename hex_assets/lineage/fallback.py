@@ -32,6 +32,7 @@ def read_names(tokens: list[Token], *, cut: bool) -> Names:
     In a cut text a name that ends the text is left out: its end may be missing.
     """
     found = Names()
+    changes = any(token.text.lower() in ("delete", "merge") for token in tokens)
     ctes = _cte_names(tokens)
     openers: list[str] = []
     in_from: list[bool] = [False]
@@ -47,7 +48,11 @@ def read_names(tokens: list[Token], *, cut: bool) -> Names:
             if openers:
                 openers.pop()
                 in_from.pop()
-        elif word in ("from", "join", "using") or (word == "," and in_from[-1]):
+        elif (
+            word in ("from", "join")
+            or (word == "using" and changes)
+            or (word == "," and in_from[-1])
+        ):
             call = openers[-1] if openers else ""
             from_call = word == "from" and (call in _FROM_FUNCTIONS or before == "distinct")
             if not from_call:

@@ -59,6 +59,12 @@ def read_pattern(sql: str, chunk: list[Token], text: Text, read_text: ReadText) 
             return _recursive_view(sql, chunk, text, read_text)
         if _cloned(chunk, text):
             return True
+    if (
+        first == "INSERT"
+        and text.dialect == "duckdb"
+        and _pivoted_table(sql, chunk, text, read_text)
+    ):
+        return True
     if first == "INSERT" and text.dialect == "clickhouse" and _inserted_data(chunk, text):
         return True
     if first == "INSERT" and second == "OVERWRITE" and "DIRECTORY" in words[2:4]:
@@ -263,7 +269,9 @@ def _cloned(chunk: list[Token], text: Text) -> bool:
 def _pivoted_table(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
     """DuckDB's CREATE TABLE t AS PIVOT ..., which means CREATE TABLE t AS FROM (PIVOT ...)."""
     for position in range(2, min(len(chunk), 12)):
-        if _word(chunk, position) in ("PIVOT", "UNPIVOT") and _word(chunk, position - 1) == "AS":
+        before = _word(chunk, position - 1)
+        starts = before == "AS" or (_word(chunk, 0) == "INSERT" and before not in (".", "INTO"))
+        if _word(chunk, position) in ("PIVOT", "UNPIVOT") and starts:
             start = chunk[position].start
             query = sql[start : chunk[-1].end + 1]
             read_text(f"{sql[chunk[0].start : start]} FROM ({query})", text)

@@ -278,14 +278,51 @@ def _after_pivot(tokens: Tokens, files: list[str]) -> Tokens:
     return tokens
 
 
-_OF_ALL = (_plain_create, _dropping(_of_insert))
+def _current_of(tokens: Tokens, position: int, files: list[str]) -> int:
+    """WHERE CURRENT OF cursor."""
+    words = [_word(tokens, position + n) for n in range(3)]
+    if words != ["WHERE", "CURRENT", "OF"]:
+        return 0
+    return name_at(tokens, position + 3 + (_word(tokens, position + 3) == "@"))[1]
+
+
+def _outer(tokens: Tokens, position: int, files: list[str]) -> int:
+    """ClickHouse's LEFT ANY OUTER JOIN, of which the parser has no OUTER."""
+    return position + 1 if _word(tokens, position) == "OUTER" else 0
+
+
+def _odbc(tokens: Tokens, position: int, files: list[str]) -> int:
+    """ODBC's { oj ... }, { d '...' } and { fn ... }: the braces and the word."""
+    kind = tokens[position].token_type
+    if kind == TokenType.L_BRACE and _word(tokens, position + 1) in ("OJ", "D", "T", "TS", "FN"):
+        return position + 2
+    return position + 1 if kind == TokenType.R_BRACE else 0
+
+
+def _group_order(tokens: Tokens, files: list[str]) -> Tokens:
+    """MySQL's old GROUP BY a DESC."""
+    kept: Tokens = []
+    grouping = False
+    for token in tokens:
+        word = token.text.upper()
+        if word in ("GROUP BY", "HAVING", "ORDER BY", "LIMIT", "SELECT"):
+            grouping = word == "GROUP BY"
+        if not (grouping and word in ("ASC", "DESC")):
+            kept.append(token)
+    return kept if len(kept) < len(tokens) else tokens
+
+
+_OF_ALL = (_plain_create, _dropping(_of_insert), _dropping(_current_of))
 _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
-    "mysql": tuple(map(_dropping, (_outfile, _into_variables, _json_defaults))),
-    "clickhouse": tuple(map(_dropping, (_outfile, _limit_by, _paste))),
+    "mysql": (
+        *map(_dropping, (_outfile, _into_variables, _json_defaults, _odbc)),
+        _group_order,
+    ),
+    "clickhouse": tuple(map(_dropping, (_outfile, _limit_by, _paste, _outer))),
     "postgres": (_only, _dropping(_json_defaults), _dropping(_using_operator)),
     "duckdb": (_after_pivot,),
     "trino": tuple(map(_dropping, (_subset, _json_defaults))),
     "presto": (_dropping(_subset),),
     "snowflake": (_dropping(_subset),),
-    "tsql": (_changes, _namespaces, _dropping(_using_culture), _dropping(_with_schema)),
+    "tsql": (_changes, _namespaces, *map(_dropping, (_using_culture, _with_schema, _odbc))),
 }

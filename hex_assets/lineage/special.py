@@ -53,7 +53,8 @@ def without_block(chunk: list[Token]) -> list[Token]:
         depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
         if depth == 0 and token.text.upper() in body:
             return chunk[position:]
-    return chunk
+    within = first == "CREATE" and 0 < start < len(chunk) - 1
+    return chunk[start + 1 :] if within and chunk[start].text.upper() == "BEGIN" else chunk
 
 
 def special(

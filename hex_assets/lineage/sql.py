@@ -178,8 +178,8 @@ def _read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = Fal
         return
     chunk = tokens.shortened(chunk)
     if text.dialect == "tsql":
-        chunk = tokens.without_tsql_words(chunk) or chunk
         chunk, written = tokens.without_output(tokens.without_compound_assignment(chunk))
+        chunk = tokens.without_tsql_words(chunk) or chunk
         for parts in written:
             text.add_target(parts)
     chunk = tokens.without_create_clauses(tokens.without_double_parentheses(chunk))
@@ -220,7 +220,7 @@ def _parse(sql: str, chunk: list[Token], text: Text) -> bool:
             text.add_file(file)
         return True
     cost = time.thread_time() - start
-    if not _unbalanced(chunk) and _parse_pieces(sql, chunk, text):
+    if not _unbalanced(chunk) and _parse_pieces(sql, plain, text):
         return True
     for other in dialects.fallbacks(text.dialect):
         if time.thread_time() + cost > text.deadline:
@@ -285,7 +285,7 @@ def _read_tree(sql: str, chunk: list[Token], tree: exp.Expr, text: Text, dialect
 
 _STARTERS = frozenset(
     "SELECT INSERT UPDATE DELETE MERGE CREATE DROP ALTER TRUNCATE DECLARE SET WITH IF WHILE BEGIN "
-    "END USE EXEC EXECUTE PRINT RETURN GO ELSE".split()
+    "END USE EXEC EXECUTE PRINT RETURN GO ELSE OPEN FETCH CLOSE DEALLOCATE COMMIT ROLLBACK".split()
 )
 
 
@@ -307,6 +307,12 @@ def _parse_pieces(sql: str, chunk: list[Token], text: Text) -> bool:
     parser = Dialect.get_or_raise(text.dialect or None).parser
     index = 0
     while index < len(bounds) - 1:
+        word = chunk[bounds[index]].text.upper()
+        if index and word in NO_LINEAGE and text.dialect == "tsql":
+            command = exp.Command(this=word)
+            pieces.append((command, chunk[bounds[index] : bounds[index + 1]]))
+            index += 1
+            continue
         for end in range(len(bounds) - 1, index, -1):
             if time.thread_time() > text.deadline:
                 return False
@@ -332,7 +338,7 @@ def _parse_pieces(sql: str, chunk: list[Token], text: Text) -> bool:
             if not _read_tree(sql, chunk, tree, text, text.dialect):
                 text.miss("syntax", text.first_error or "a part of the text is not understood")
                 text.add_names(read_names(piece, cut=False))
-        elif without_block(piece) is not piece:
+        elif without_block(piece) is not piece or piece[0].text.upper() in ("EXEC", "EXECUTE"):
             _read_statement(sql, piece, text)
         elif piece[0].text.upper() not in NO_LINEAGE:
             text.miss("syntax", f"the statement {tree.name} is not understood")
