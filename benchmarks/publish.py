@@ -26,7 +26,7 @@ import requests
 from hex_assets.demo.openmetadata_server import BOT_TOKEN
 from hex_assets.openmetadata.catalog import read_catalog
 from hex_assets.openmetadata.client import OpenMetadataClient
-from hex_assets.openmetadata.models import projections
+from hex_assets.openmetadata.outputs import outputs
 from hex_assets.openmetadata.publish import Publication, publish
 from hex_assets.settings import OpenMetadataSettings
 from hex_assets.tables import CELLS, EDGES, PROJECTS, STATEMENTS
@@ -186,7 +186,7 @@ def timed(title: str, url: str, frames: dict[str, pa.Table]) -> Publication:
     """Publish once and print what it took."""
     settings = OpenMetadataSettings(hostPort=url)
     client = OpenMetadataClient(url, BOT_TOKEN)
-    projections.cache_clear()  # a run of its own would not have it
+    outputs.cache_clear()  # a run of its own would not have it
     start = time.perf_counter()
     done = publish(
         client,

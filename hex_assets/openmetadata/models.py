@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +12,7 @@ import pyarrow.compute as pc
 from hex_assets.openmetadata.capabilities import Capabilities
 from hex_assets.openmetadata.entities import Asset
 from hex_assets.openmetadata.names import cell_name, fqn
+from hex_assets.openmetadata.outputs import COLUMN, outputs
 from hex_assets.settings import OpenMetadataSettings
 
 Row = Mapping[str, Any]
@@ -89,65 +89,31 @@ class Models:
             if statement in self._statements
         )
         statements = [self._statements[statement] for statement in order]
-        outputs = dict.fromkeys(c["output"] for row in statements for c in row["columns"])
-        outputs |= dict.fromkeys(name for row in edges for name in row["output_columns"])
+        names = dict.fromkeys(c["output"] for row in statements for c in row["columns"])
+        names |= dict.fromkeys(name for row in edges for name in row["output_columns"])
         sources: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
         for row in edges:
             for name in row["output_columns"]:
                 if row["column"] is not None:
                     sources[name].add((row["table_fqn"] or row["table"], row["column"]))
-        for name in outputs:
+        for name in names:
             if name and name != "*" and "::" not in name and len(name) <= 256:
                 yield {"name": name, **self._type(name, sources[name], statements)}
 
     def _type(
         self, output: str, sources: set[tuple[str, str]], statements: Sequence[Row]
     ) -> dict[str, str]:
-        """The table column's type where the output is that column, in every statement."""
-        found = self._types.of(*next(iter(sources))) if len(sources) == 1 else None
-        if found is not None:
-            naming = [s for s in statements if any(c["output"] == output for c in s["columns"])]
-            if not (
-                naming and all(passes_through(s["text"], s["dialect"], output) for s in naming)
-            ):
-                found = None
+        """A type that all statements agree on: that of a table's column, or of the expression."""
+        kinds = {
+            outputs(row["text"], row["dialect"]).kind(output)
+            for row in statements
+            if any(column["output"] == output for column in row["columns"])
+        }
+        found = kinds.pop() if len(kinds) == 1 else None
+        if found == COLUMN:
+            found = self._types.of(*next(iter(sources))) if len(sources) == 1 else None
         if found is None:
             return {"dataType": "UNKNOWN"}
         if found == "ARRAY":  # refused without the type of its items, which frames don't hold
             return {"dataType": found, "arrayDataType": "UNKNOWN"}
         return {"dataType": _WITHOUT_LENGTH.get(found, found)}
-
-
-def passes_through(text: str, dialect: str, output: str) -> bool:
-    """Whether an output column is a table's column as it is; False also where it is not certain."""
-    plain, computed, star = projections(text, dialect)
-    return output in plain or (star and output not in computed)
-
-
-@lru_cache(maxsize=20_000)
-def projections(text: str, dialect: str) -> tuple[frozenset[str], frozenset[str], bool]:
-    """Outputs that are columns as they are, outputs that are computed, and whether there is a *.
-
-    Only a plain SELECT over tables is read; with a subquery, a CTE, a union or a pivot in
-    between a column may be another's result, so none of its columns counts as plain.
-    """
-    import sqlglot
-    from sqlglot import exp
-
-    nothing: tuple[frozenset[str], frozenset[str], bool] = (frozenset(), frozenset(), False)
-    try:
-        tree = sqlglot.parse_one(text, dialect=dialect)
-    except sqlglot.errors.SqlglotError:
-        return nothing  # the ledger of statements names it; here it just has no types
-    inner = (exp.Subquery, exp.CTE, exp.Pivot, exp.Lateral, exp.Unnest, exp.SetOperation)
-    if not isinstance(tree, exp.Select) or tree.find(*inner):
-        return nothing
-    plain, computed, star = set(), set(), False
-    for item in tree.expressions:
-        if item.is_star:
-            star = star or not (item.args.get("replace") or item.args.get("except_"))
-        elif isinstance(item.unalias(), exp.Column):
-            plain.add(item.alias_or_name)
-        else:
-            computed.add(item.alias_or_name)
-    return frozenset(plain), frozenset(computed), star

@@ -70,14 +70,14 @@ def test_a_name_that_fits_two_tables_becomes_no_edge(server):
         ("select o.amount from shop.orders o where id > 1", "DOUBLE"),
         ("select * from shop.orders", "DOUBLE"),
         ("select sum(amount) as amount from shop.orders", "UNKNOWN"),
-        ("select cast(amount as String) as amount from shop.orders", "UNKNOWN"),
+        ("select cast(amount as String) as amount from shop.orders", "STRING"),
         ("select amount from (select sum(amount) as amount from shop.orders)", "UNKNOWN"),
         ("with a as (select 1 as amount) select amount from a", "UNKNOWN"),
         ("select amount from shop.orders union all select 1", "UNKNOWN"),
         ("select amount from broken (", "UNKNOWN"),
     ],
 )
-def test_a_column_has_a_type_only_where_it_is_a_tables_column(server, sql, expected):
+def test_a_column_has_a_type_only_where_it_is_certain(server, sql, expected):
     rows = world(catalog=True)
     rows.statements = [
         statement() | {"text": sql, "columns": [{"output": "amount", "sources": ["x.amount"]}]}
