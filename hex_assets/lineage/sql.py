@@ -43,6 +43,8 @@ MAX_TOKENS = 120_000
 """Longer texts, after lists of constants are shortened, are read by tokens only: a parser does
 about 150,000 tokens a second."""
 CHARACTERS_A_TOKEN = 4
+MAX_LOOSENED = 20_000
+"""Tokens of the longest statement in which clauses are looked for that sqlglot lacks."""
 MAX_PIECES = 40
 """Statements without semicolons between them that are looked for in one piece of text."""
 
@@ -214,12 +216,14 @@ def _parse(sql: str, chunk: list[Token], text: Text) -> bool:
     start = time.thread_time()
     if _parse_as(sql, chunk, text, text.dialect):
         return True
-    plain, files = without_rare_clauses(chunk, text.dialect)
+    cost = time.thread_time() - start
+    plain, files = chunk, []
+    if len(chunk) <= MAX_LOOSENED and time.thread_time() + cost <= text.deadline:
+        plain, files = without_rare_clauses(chunk, text.dialect)
     if plain is not chunk and _parse_as(sql, plain, text, text.dialect):
         for file in files:
             text.add_file(file)
         return True
-    cost = time.thread_time() - start
     if not _unbalanced(chunk) and _parse_pieces(sql, plain, text):
         return True
     for other in dialects.fallbacks(text.dialect):
