@@ -217,7 +217,8 @@ def _parse(sql: str, chunk: list[Token], text: Text) -> bool:
     if _parse_as(sql, chunk, text, text.dialect):
         return True
     cost = time.thread_time() - start
-    plain, files = chunk, []
+    plain: list[Token] = chunk
+    files: list[str] = []
     if len(chunk) <= MAX_LOOSENED and time.thread_time() + cost <= text.deadline:
         plain, files = without_rare_clauses(chunk, text.dialect)
     if plain is not chunk and _parse_as(sql, plain, text, text.dialect):
