@@ -93,3 +93,13 @@ class TestMySQL8(GeneralLog):
             finally:
                 cursor.execute("SET GLOBAL require_secure_transport = OFF")
         assert len(found) == len(engine.texts())
+
+    def test_a_login_without_tls_encrypts_the_password(self, engine: MySQLEngine) -> None:
+        # `caching_sha2_password`, the default of MySQL 8: without TLS it needs RSA of the client.
+        with running_mysql8("--tls-version=") as plain:
+            with plain.connect() as connection, connection.cursor() as cursor:
+                cursor.execute("CREATE USER reader@'127.0.0.1' IDENTIFIED BY 'right'")
+            login, *_ = engine.source(port=plain.port).probe()
+            assert (login.check, login.status) == ("login", "ok")
+            with pytest.raises(CannotConnect):
+                rows(engine.source(port=plain.port, user="nobody").read(DAY))
