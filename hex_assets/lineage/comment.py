@@ -20,6 +20,10 @@ from sqlglot.errors import TokenError
 
 LABEL = "Hex query metadata:"
 
+MAX_CHARACTERS = 3_000_000
+"""Of a text, read again for each label from its end: under a second. A text of 100 kB may have 30
+labels in strings or other comments before Hex's own is missed."""
+
 FOUND, CUT, MALFORMED, ABSENT = "found", "cut", "malformed", "absent"
 
 
@@ -88,9 +92,11 @@ def parse_comment(text: str, dialect: str | None = None) -> HexComment:
         sql, fields = ordinary
         return _described(FOUND, sql, fields)
     at = text.rfind(LABEL)
-    while at >= 0:
+    characters = MAX_CHARACTERS
+    while at >= 0 and characters > 0:
         opener = _OPENER.search(text, max(0, at - 64), at)
         if opener:
+            characters -= len(text)
             start, block = opener.start(), text.startswith("/*", opener.start())
             tag = _read_tag(text, at + len(LABEL), block)
             if tag and _starts_comment(text, start, tag, block, dialect):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from random import Random
 
 import pytest
@@ -156,3 +157,18 @@ def test_no_mutation_of_a_comment_raises() -> None:
             text = text[:at] + random.choice(pieces) + text[at + random.randrange(0, 9) :]
         comment = parse_comment(text, random.choice(["snowflake", "mysql", "clickhouse", None]))
         assert comment.status in ("found", "cut", "malformed", "absent")
+
+
+LABELS = {
+    "that never close": "SELECT a FROM t" + "\n-- Hex query metadata: {x" * 8_000,
+    "in a string": "SELECT a FROM t '" + '\n-- Hex query metadata: {"a": 1}' * 8_000 + "'",
+    "in an open string": "SELECT a FROM t '" + "\n-- Hex query metadata: {x" * 8_000,
+    "in block comments": "SELECT a " + "/* Hex query metadata: {x " * 8_000,
+}
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_thousands_of_labels_cost_under_two_seconds(name: str) -> None:
+    start = time.process_time()
+    assert parse_comment(LABELS[name], "bigquery").project_id is None
+    assert time.process_time() - start < 2
