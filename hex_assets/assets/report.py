@@ -40,9 +40,6 @@ def report_asset(
 
         store = table_store.store
         path = f"{store.base.rstrip('/')}/{'/'.join(report_key(names).path)}.html"
-        # A local folder is not there before the first page; object stores have none.
-        if "://" not in path:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
         try:
             done = write_report(store, Keys.below(names.prefix), settings, path)
         except NothingStored as error:

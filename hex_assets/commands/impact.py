@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hex_assets.commands import output
+from hex_assets.commands.prefix import key_prefix
 from hex_assets.settings import load_settings
 from hex_assets.storage.store import TableStore
 
@@ -35,9 +36,15 @@ SHAPE = 1
     is_flag=True,
     help="Exit 0 when the only readers are possible ones, whose columns are not known whole.",
 )
+@key_prefix
 @click.pass_context
 def impact(
-    ctx: click.Context, name: str, as_json: bool, days: int | None, certain_only: bool
+    ctx: click.Context,
+    name: str,
+    as_json: bool,
+    days: int | None,
+    certain_only: bool,
+    key_prefix: tuple[str, ...],
 ) -> None:
     """Who reads a table or column: projects, cells, how, how often, owners to write to.
 
@@ -49,7 +56,9 @@ def impact(
 
     settings = load_settings()
     try:
-        report = read_report(TableStore(settings.storage.path), Keys(), settings, days=days)
+        report = read_report(
+            TableStore(settings.storage.path), Keys.below(key_prefix), settings, days=days
+        )
         found = impact_of(report, find(report, name))
     except (NothingStored, UnknownName, AmbiguousName) as error:
         raise click.UsageError(str(error)) from None

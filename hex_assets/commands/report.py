@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from hex_assets.commands.prefix import key_prefix
 from hex_assets.settings import load_settings
 from hex_assets.storage.store import TableStore
 
@@ -15,7 +16,8 @@ from hex_assets.storage.store import TableStore
     type=click.IntRange(min=1),
     help="Days of lineage, back from the newest stored one.  [default: lookBackDays]",
 )
-def report(output: str, days: int | None) -> None:
+@key_prefix
+def report(output: str, days: int | None, key_prefix: tuple[str, ...]) -> None:
     """Write the impact page: one HTML file that needs no network."""
     from hex_assets.report.read import Keys, NothingStored
     from hex_assets.report.write import write_report
@@ -23,7 +25,7 @@ def report(output: str, days: int | None) -> None:
     settings = load_settings()
     store = TableStore(settings.storage.path)
     try:
-        done = write_report(store, Keys(), settings, output, days=days)
+        done = write_report(store, Keys.below(key_prefix), settings, output, days=days)
     except NothingStored as error:
         raise click.UsageError(str(error)) from None
     except OSError as error:

@@ -9,10 +9,11 @@ from datetime import date, datetime, timedelta, timezone
 import pyarrow as pa
 
 from hex_assets.lineage import merge_edges
+from hex_assets.lineage.cells import with_static_cells
 from hex_assets.report.data import Links, Report, Window, build_report
 from hex_assets.settings import Settings
 from hex_assets.storage.store import KeyPath, TableStore
-from hex_assets.tables import CATALOG_TABLES, CELLS, PROJECTS, TableSpec
+from hex_assets.tables import CATALOG_TABLES, CELLS, EDGES, PROJECTS, TableSpec
 
 
 class NothingStored(LookupError):
@@ -72,9 +73,13 @@ def read_report(
     last = date.fromisoformat(stored[-1])
     first = last - timedelta(days=length - 1)
     kept = [day for day in stored if day >= first.isoformat()]
+    cells = pa.concat_tables([CELLS.empty(), *_since(store, keys.cells, CELLS, kept[0])])
     return build_report(
         projects=_newest(store, keys.projects, PROJECTS),
-        edges=merge_edges(store.read(keys.edges, day) for day in kept),
+        # A query names the version of a cell that it ran.
+        edges=merge_edges(
+            with_static_cells(EDGES.conform(store.read(keys.edges, day)), cells) for day in kept
+        ),
         catalog=_newest(store, keys.catalog, CATALOG_TABLES),
         statements=_statements(store, keys.statements, first, last),
         window=Window(first, last, len(kept)),
@@ -86,7 +91,13 @@ def read_report(
 
 def _newest(store: TableStore, key: KeyPath, spec: TableSpec) -> pa.Table:
     newest = store.newest(key)
-    return newest[1] if newest else spec.empty()
+    return spec.conform(newest[1]) if newest else spec.empty()
+
+
+def _since(store: TableStore, key: KeyPath, spec: TableSpec, first: str) -> Iterator[pa.Table]:
+    for day in store.days(key):
+        if day >= first:
+            yield spec.conform(store.read(key, day))
 
 
 def _statements(store: TableStore, key: KeyPath, first: date, last: date) -> Iterator[pa.Table]:

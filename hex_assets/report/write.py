@@ -10,7 +10,7 @@ import fsspec
 from hex_assets.report.page import render_page
 from hex_assets.report.read import Keys, read_report
 from hex_assets.settings import Settings
-from hex_assets.storage.store import TableStore
+from hex_assets.storage.store import TableStore, replacing
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Summary:
 def write_report(
     store: TableStore, keys: Keys, settings: Settings, path: str, *, days: int | None = None
 ) -> Summary:
-    """Write the page, replacing what is at `path`.
+    """Write the page; what is at `path` is replaced when the page is complete.
 
     Args:
         store: where the tables are.
@@ -50,7 +50,8 @@ def write_report(
     """
     report = read_report(store, keys, settings, days=days)
     content = render_page(report).encode()
-    with fsspec.open(path, "wb") as file:
+    files, place = fsspec.core.url_to_fs(path)
+    with replacing(files, place) as file:
         file.write(content)
     return Summary(
         path=path,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -12,7 +10,8 @@ from datetime import datetime, timezone
 import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
-from fsspec.implementations.local import LocalFileSystem
+
+from hex_assets.storage.store import replacing
 
 FILE = "lineage_cache/results.parquet"
 MOST_RESULTS = 100_000
@@ -85,20 +84,8 @@ class LineageCache:
             schema=_SCHEMA,
         )
         files, path = fsspec.core.url_to_fs(self.location)
-        files.makedirs(files._parent(path), exist_ok=True)
-        # A reader sees the old file or the new one: local files are renamed, object stores show
-        # an upload when it is complete.
-        local = isinstance(files, LocalFileSystem)
-        target = f"{path}.{uuid.uuid4().hex}.tmp" if local else path
-        try:
-            with files.open(target, "wb") as file:
-                pq.write_table(table, file, compression="zstd")
-            if local:
-                os.replace(target, path)
-        except BaseException:
-            if local and files.exists(target):
-                files.rm_file(target)
-            raise
+        with replacing(files, path) as file:
+            pq.write_table(table, file, compression="zstd")
 
     @property
     def location(self) -> str:

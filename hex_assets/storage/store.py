@@ -28,6 +28,27 @@ class MissingTable(LookupError):
         )
 
 
+@contextmanager
+def replacing(files: Any, path: str) -> Iterator[Any]:
+    """A binary file that takes the place of what is at `path` when it is complete.
+
+    A reader sees the old file or the new one, never a part: local files are renamed, object stores
+    show an upload when it is complete. Folders are made.
+    """
+    files.makedirs(files._parent(path), exist_ok=True)
+    local = isinstance(files, LocalFileSystem)
+    target = f"{path}.{uuid.uuid4().hex}.tmp" if local else path
+    try:
+        with files.open(target, "wb") as file:
+            yield file
+        if local:
+            os.replace(target, path)
+    except BaseException:
+        if local and files.exists(target):
+            files.rm_file(target)
+        raise
+
+
 @dataclass(frozen=True)
 class TableStore:
     """Reads and writes the tables below one base folder or URL."""
@@ -74,27 +95,13 @@ class TableStore:
     def write(
         self, key: KeyPath, day: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema
     ) -> int:
-        """Store a day whole, replacing it in one step; gives the number of rows.
-
-        A reader sees the old file or the new one, never a part: local files are renamed, object
-        stores show an upload when it is complete.
-        """
+        """Store a day whole, replacing it in one step; gives the number of rows."""
         files, path = self._open(self.location(key, day))
-        files.makedirs(files._parent(path), exist_ok=True)
-        local = isinstance(files, LocalFileSystem)
-        target = f"{path}.{uuid.uuid4().hex}.tmp" if local else path
         row_count = 0
-        try:
-            with files.open(target, "wb") as file, pq.ParquetWriter(file, schema) as writer:
-                for batch in batches:
-                    writer.write_batch(batch)
-                    row_count += batch.num_rows
-            if local:
-                os.replace(target, path)
-        except BaseException:
-            if local and files.exists(target):
-                files.rm_file(target)
-            raise
+        with replacing(files, path) as file, pq.ParquetWriter(file, schema) as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+                row_count += batch.num_rows
         return row_count
 
     def delete(self, key: KeyPath, day: str) -> None:

@@ -14,8 +14,8 @@ import pytest
 
 from hex_assets.report.data import Links, Window, build_report
 from hex_assets.report.page import render_page
-from hex_assets_tests.servers.browser import chromium
 from hex_assets_tests.report.frames import NASTY, NOW, ORDERS, small_frames
+from hex_assets_tests.servers.browser import chromium
 
 pytestmark = pytest.mark.slow
 WINDOW = Window(date(2026, 11, 1), date(2026, 11, 20), 18)

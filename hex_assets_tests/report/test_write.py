@@ -10,6 +10,7 @@ from hex_assets.report import write_report
 from hex_assets.report.read import Keys, NothingStored, read_report
 from hex_assets.settings import Settings, parse_settings
 from hex_assets.storage.store import TableStore
+from hex_assets.tables import CELLS, EDGES
 from hex_assets_tests.report.store import DAY, write_tables
 
 
@@ -51,3 +52,29 @@ def test_links_lead_to_the_catalogs_pages_and_not_its_api(tmp_path: Path) -> Non
     assert read_report(write_tables(tmp_path), Keys(), settings).links.openmetadata == (
         "https://catalog.test"
     )
+
+
+def test_a_query_that_names_a_version_is_shown_at_its_cell(tmp_path: Path) -> None:
+    store = write_tables(tmp_path)
+    cells = store.read(("hex", "cells"), DAY).to_pylist()
+    edges = store.read(("lineage", "edges"), DAY).to_pylist()
+    known = {(row["project_id"], row["cell_id"]) for row in cells}
+    place = next(
+        (row["project_id"], row["cell_id"])
+        for row in edges
+        if (row["project_id"], row["cell_id"]) in known
+    )
+    for row in cells:
+        if (row["project_id"], row["cell_id"]) == place:
+            row["version_id"] = "version-7"
+    for row in edges:
+        if (row["project_id"], row["cell_id"]) == place:
+            row["cell_id"] = "version-7"
+    for key, spec, rows in (
+        (("hex", "cells"), CELLS, cells),
+        (("lineage", "edges"), EDGES, edges),
+    ):
+        store.write(key, DAY, spec.from_rows(rows).to_batches(), spec.schema)
+    report = read_report(store, Keys(), Settings())
+    assert place[1] in {edge.cell_id for edge in report.edges}
+    assert "version-7" not in {edge.cell_id for edge in report.edges}
