@@ -128,6 +128,7 @@ def _statement_summary(table: pa.Table) -> dict[str, Any]:
         row_count(table)
         | {
             "query_count": pc.sum(table["query_count"]).as_py() or 0,
+            "given_up_count": pc.sum(pc.equal(table["reason"], "gave_up")).as_py() or 0,
             "top_reasons": top_reasons(table),
             "not_in_catalog": _distinct(table, "not_in_catalog"),
             "ambiguous": _distinct(table, "ambiguous"),

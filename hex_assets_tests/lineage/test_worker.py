@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from hex_assets.assets.lineage import _statement_summary
 from hex_assets.lineage import bounds, derive_edges, derive_statements, worker
 from hex_assets.lineage.model import StatementLineage
 from hex_assets.lineage.sql import extract
@@ -63,7 +64,9 @@ def test_an_endless_text_does_not_hang_the_day_and_is_in_the_ledger() -> None:
         row(3, "SELECT a FROM after_", dialect="bigquery"),
     )
     kept: dict[str, str] = {}
-    ledger = derive_statements(log, cache=kept).to_pylist()
+    statements = derive_statements(log, cache=kept)
+    assert _statement_summary(statements)["given_up_count"] == 1
+    ledger = statements.to_pylist()
     assert {row["reason"] for row in ledger} == {None, "gave_up"}
     (given_up,) = (row for row in ledger if row["reason"] == "gave_up")
     assert given_up["status"] == "partial" and "given up" in given_up["detail"]
