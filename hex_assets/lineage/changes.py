@@ -325,7 +325,8 @@ class ChangeReader(QueryReader):
             rows.pass_on(Rest(BaseTable(self.reading.source(parts)), frozenset(rows.index)))
         scope = Scope(self.dialect)
         scope.add(Source(table.alias_or_name.casefold(), rows))
-        for item in node.args.get("using") or ():
+        using = node.args.get("using") or []
+        for item in using if isinstance(using, list) else [using]:  # a MERGE has one
             self.from_item(item, scope, env)
         start = node.args.get("from_")
         if start is not None:
