@@ -30,10 +30,10 @@ def range_tags(first: str, last: str) -> dict[str, str]:
     return {RANGE_START: first, RANGE_END: last}
 
 
-def derive_job(keys: Sequence[dg.AssetKey]) -> UnresolvedAssetJobDefinition:
+def derive_job(names: Names, keys: Sequence[dg.AssetKey]) -> UnresolvedAssetJobDefinition:
     """The given assets, everything but the publication, for a day or a range of days."""
     return dg.define_asset_job(
-        "derive_lineage",
+        names.plain("derive_lineage"),
         selection=dg.AssetSelection.assets(*keys),
         description="Read Hex, the catalog and the query logs, and derive lineage.",
     )
@@ -42,17 +42,17 @@ def derive_job(keys: Sequence[dg.AssetKey]) -> UnresolvedAssetJobDefinition:
 def publish_job(names: Names) -> UnresolvedAssetJobDefinition:
     """The publication alone; the publish sensor launches it."""
     return dg.define_asset_job(
-        "publish",
+        names.plain("publish"),
         selection=dg.AssetSelection.assets(names.publication),
         description="Publish the newest truth to OpenMetadata.",
     )
 
 
-def doctor_job(settings: Settings) -> dg.JobDefinition:
+def doctor_job(names: Names, settings: Settings) -> dg.JobDefinition:
     """`hex-assets doctor` as a job: the same probes, for whoever looks at the UI."""
 
     @dg.op(
-        name="try_every_system",
+        name=names.plain("try_every_system"),
         description="Tries settings, Hex, each warehouse, OpenMetadata and the storage.",
         out=dg.Out(dg.Nothing),
     )
@@ -87,7 +87,7 @@ def doctor_job(settings: Settings) -> dg.JobDefinition:
         context.add_output_metadata(metadata)
 
     @dg.job(
-        name="doctor",
+        name=names.plain("doctor"),
         description="Tries every outside system of the settings and says what mends it.",
         executor_def=dg.in_process_executor,
     )
@@ -97,12 +97,14 @@ def doctor_job(settings: Settings) -> dg.JobDefinition:
     return doctor
 
 
-def daily_schedule(settings: Settings, job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+def daily_schedule(
+    names: Names, settings: Settings, job: UnresolvedAssetJobDefinition
+) -> dg.ScheduleDefinition:
     """Yesterday, each morning."""
     at = settings.schedule
 
     @dg.schedule(
-        name="daily",
+        name=names.plain("daily"),
         job=job,
         cron_schedule=f"{at.minute} {at.hour} * * *",
         execution_timezone="UTC",
@@ -116,13 +118,13 @@ def daily_schedule(settings: Settings, job: UnresolvedAssetJobDefinition) -> dg.
 
 
 def trailing_schedule(
-    settings: Settings, job: UnresolvedAssetJobDefinition
+    names: Names, settings: Settings, job: UnresolvedAssetJobDefinition
 ) -> dg.ScheduleDefinition:
     """The last days again as one range run, for rows that came late."""
     at = settings.schedule
 
     @dg.schedule(
-        name="trailing_days",
+        name=names.plain("trailing_days"),
         job=job,
         cron_schedule=f"{at.minute} {(at.hour + 6) % 24} * * *",
         execution_timezone="UTC",
@@ -147,7 +149,7 @@ def publish_sensor(
     """
 
     @dg.sensor(
-        name="publish_sensor",
+        name=names.plain("publish_sensor"),
         job=job,
         minimum_interval_seconds=min_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,

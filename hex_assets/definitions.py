@@ -54,7 +54,8 @@ def build_definitions(
 
     Args:
         settings: validated settings, see `hex_assets.settings.load_settings`.
-        key_prefix: put in front of every asset key, to merge into another Dagster project.
+        key_prefix: put in front of every asset key, and of the names of jobs, schedules and the
+            sensor (joined by `_`), to merge into another Dagster project.
         executor: one process by default, because each step of the multiprocess executor pays all
             imports again; None leaves it to the project that these are merged into.
         resources: put in place of ours by key, such as an IO manager of your own under `tables`.
@@ -74,7 +75,7 @@ def build_definitions(
         edges_asset(names, days, settings),
         report_asset(names, days, settings),
     ]
-    derive, publish = derive_job([asset.key for asset in assets]), publish_job(names)
+    derive, publish = derive_job(names, [asset.key for asset in assets]), publish_job(names)
     publishing = settings.openmetadata is not None
     return dg.Definitions(
         assets=[
@@ -83,8 +84,11 @@ def build_definitions(
             *_external(names, settings),
         ],
         asset_checks=asset_checks(names, days, settings),
-        jobs=[derive, doctor_job(settings), *([publish] if publishing else [])],
-        schedules=[daily_schedule(settings, derive), trailing_schedule(settings, derive)],
+        jobs=[derive, doctor_job(names, settings), *([publish] if publishing else [])],
+        schedules=[
+            daily_schedule(names, settings, derive),
+            trailing_schedule(names, settings, derive),
+        ],
         sensors=[publish_sensor(names, publish)] if publishing else [],
         resources=_resources(settings) | dict(resources or {}),
         executor=executor,

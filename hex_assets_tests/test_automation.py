@@ -40,7 +40,7 @@ def publication() -> None: ...
 
 JOB = publish_job(NAMES)
 SENSOR = publish_sensor(NAMES, JOB)
-DERIVE = derive_job([NAMES.edges])
+DERIVE = derive_job(NAMES, [NAMES.edges])
 DEFS = dg.Definitions(assets=[edges, publication], jobs=[JOB, DERIVE], sensors=[SENSOR])
 
 
@@ -149,7 +149,9 @@ def schedule_context(*moment: int) -> dg.ScheduleEvaluationContext:
 
 
 def test_the_daily_schedule_asks_for_yesterday() -> None:
-    tick = daily_schedule(Settings(), DERIVE).evaluate_tick(schedule_context(2026, 3, 1, 5, 15))
+    tick = daily_schedule(NAMES, Settings(), DERIVE).evaluate_tick(
+        schedule_context(2026, 3, 1, 5, 15)
+    )
     assert [request.partition_key for request in tick.run_requests or []] == ["2026-02-28"]
 
 
@@ -157,7 +159,7 @@ def test_the_trailing_schedule_is_one_range_run_that_begins_no_earlier_than_the_
     None
 ):
     settings = Settings(startDate=date(2026, 1, 1))
-    schedule = trailing_schedule(settings, DERIVE)
+    schedule = trailing_schedule(NAMES, settings, DERIVE)
     tick = schedule.evaluate_tick(schedule_context(2026, 3, 2, 11, 15))
     assert ranges(tick.run_requests or []) == [("2026-02-27", "2026-03-01")]
     early = schedule.evaluate_tick(schedule_context(2026, 1, 3, 11, 15))

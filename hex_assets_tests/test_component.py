@@ -50,7 +50,7 @@ def test_the_attributes_are_our_settings(monkeypatch: pytest.MonkeyPatch) -> Non
             same = build_definitions(component.settings, ["bi"])
             assert keys(definitions) == keys(same) >= {"bi/lineage/edges", "bi/query_log/shop"}
             jobs = {job.name for job in definitions.resolve_all_job_defs()}
-            assert jobs >= {"derive_lineage", "publish", "doctor"}
+            assert jobs >= {"bi_derive_lineage", "bi_publish", "bi_doctor"}
 
 
 def test_a_wrong_key_is_named_with_the_file_and_a_secret_is_not_shown() -> None:

@@ -51,6 +51,45 @@ def test_a_prefix_is_put_before_every_key() -> None:
     assert keys and all(key.startswith("analytics/bi/") for key in keys)
 
 
+def test_with_a_prefix_no_name_meets_one_of_the_project_that_it_is_merged_into() -> None:
+    @dg.op
+    def try_every_system() -> None: ...
+
+    @dg.job(name="doctor")
+    def doctor() -> None:
+        try_every_system()
+
+    @dg.job(name="publish")
+    def publish() -> None:
+        try_every_system()
+
+    @dg.schedule(name="daily", cron_schedule="0 1 * * *", job=publish)
+    def daily() -> dict[str, object]:
+        return {}
+
+    @dg.sensor(name="publish_sensor", job=publish)
+    def sensor() -> None: ...
+
+    own = dg.Definitions(jobs=[doctor, publish], schedules=[daily], sensors=[sensor])
+    ours = build_definitions(parse_settings(TWO_WAREHOUSES), ["my", "bi"], executor=None)
+    merged = dg.Definitions.merge(own, ours)
+    dg.Definitions.validate_loadable(merged)
+    repository = merged.get_repository_def()
+    assert {job.name for job in repository.get_all_jobs()} >= {
+        "doctor",
+        "publish",
+        "my_bi_doctor",
+        "my_bi_publish",
+        "my_bi_derive_lineage",
+    }
+    schedules = {found.name for found in repository.schedule_defs}
+    assert schedules == {"daily", "my_bi_daily", "my_bi_trailing_days"}
+    assert {found.name for found in repository.sensor_defs} == {
+        "publish_sensor",
+        "my_bi_publish_sensor",
+    }
+
+
 def test_all_assets_share_one_partitioning_and_run_a_range_as_one_run() -> None:
     graph = build_definitions(parse_settings(TWO_WAREHOUSES)).resolve_asset_graph()
     nodes = [graph.get(key) for key in graph.get_all_asset_keys()]

@@ -17,6 +17,10 @@ class Names:
         """A key of ours."""
         return dg.AssetKey([*self.prefix, *path])
 
+    def plain(self, name: str) -> str:
+        """The name of a job, schedule, sensor or op, which have no key: `<prefix>_<name>`."""
+        return "_".join([*self.prefix, name])
+
     @property
     def projects(self) -> dg.AssetKey:
         """`hex/projects`."""

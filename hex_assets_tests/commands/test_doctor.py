@@ -365,9 +365,10 @@ def test_unusable_settings_end_with_2(setup: Setup) -> None:
 
 
 def test_the_job_shows_the_findings_and_fails_when_something_failed(setup: Setup) -> None:
+    from hex_assets.assets.names import Names
     from hex_assets.automation import doctor_job
 
-    job = doctor_job(parse_settings(setup.settings))
+    job = doctor_job(Names(), parse_settings(setup.settings))
     good = job.execute_in_process()
     (event,) = [e for e in good.all_events if e.event_type_value == "STEP_OUTPUT"]
     metadata = event.step_output_data.metadata
@@ -375,7 +376,9 @@ def test_the_job_shows_the_findings_and_fails_when_something_failed(setup: Setup
     assert "| Hex | hex token |" in str(metadata["findings"].value)
 
     _storage_below_a_file(setup)
-    bad = doctor_job(parse_settings(setup.settings)).execute_in_process(raise_on_error=False)
+    bad = doctor_job(Names(), parse_settings(setup.settings)).execute_in_process(
+        raise_on_error=False
+    )
     assert not bad.success
     (failure,) = bad.get_step_failure_events()
     told = failure.step_failure_data.user_failure_data
