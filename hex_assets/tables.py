@@ -109,9 +109,7 @@ PROJECTS = TableSpec(
             column("app_view_count_30_days", pa.int64(), "views in the last thirty days"),
             column("last_viewed_at", UTC_TIME, "last view of the app"),
             column("published_results_updated_at", UTC_TIME, "last refresh of the app's results"),
-            column(
-                "last_run_status", pa.string(), "such as COMPLETED, if a schedule is on"
-            ),
+            column("last_run_status", pa.string(), "such as COMPLETED, if a schedule is on"),
             column("last_run_at", UTC_TIME, "end of the latest run, or its start"),
             required("created_at", UTC_TIME, "creation"),
             column("last_edited_at", UTC_TIME, "last edit"),
@@ -337,4 +335,6 @@ RECEIPTS = TableSpec(
     ("entity_type", "entity"),
 )
 
-ALL = (PROJECTS, CELLS, QUERY_LOG, CATALOG_TABLES, STATEMENTS, EDGES, RECEIPTS)
+ALL = (
+    PROJECTS, CELLS, QUERIED_TABLES, QUERY_LOG, CATALOG_TABLES, STATEMENTS, EDGES, RECEIPTS,
+)  # fmt: skip

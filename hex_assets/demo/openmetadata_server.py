@@ -59,6 +59,8 @@ class OpenMetadataServer:
         """Method, path and body of every write that was accepted."""
         self.faults: list[Fault] = []
         self.search_up = True
+        self.creations_collide = False
+        """Another client creates each new entity at the same moment: 500, and it is there."""
         self.on_write: Callable[[int], None] | None = None
         handler = type("Handler", (_Handler,), {"owner": self})
         self._http = ThreadingHTTPServer(("127.0.0.1", port), handler)
@@ -240,6 +242,10 @@ class _Handler(BaseHTTPRequestHandler):
         kind, rest = _kind(path)
         if method == "PUT" and not rest:
             status, change, entity = store.put(kind, body, who)
+            if status == 201 and self.owner.creations_collide:
+                raise ApiError(
+                    500, f"An exception with message [Entity type {kind.type} not found]"
+                )
             extra["X-OpenMetadata-Change"] = change
             return status, store.view(entity, None)
         if method == "PUT" and rest == ["restore"]:

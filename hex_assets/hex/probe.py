@@ -34,6 +34,8 @@ class Scope:
     lost: str | None
     """What is missing without it; None: hex_assets does not use it."""
     mend: str
+    needed: bool = True
+    """False: many plans lack it, so its lack is told and is no warning."""
 
 
 def probe(client: HexClient, now: datetime | None = None) -> list[Finding]:
@@ -142,6 +144,8 @@ def _scope(client: HexClient, scope: Scope, projects: Sequence[Project]) -> Find
     except (HexForbidden, HexNotFound) as error:  # 404 also means "not permitted" in Hex
         if scope.lost is None:
             return Finding(check, "ok", "not granted, and not needed: hex_assets does not read it")
+        if not scope.needed:
+            return Finding(check, "ok", f"not granted: {scope.lost}; {scope.mend}")
         return Finding(check, "warning", f"{error.message}. Without it: {scope.lost}", scope.mend)
     except HexError as error:
         return Finding(check, "warning", f"could not be tried: {error.message}", error.mend)
@@ -210,10 +214,17 @@ SCOPES = (
     Scope(
         "export",
         _export,
-        "which projects import which component stays unknown",
+        "which projects import which component stays unknown, and cellsOf cannot be published",
         "ask Hex whether the plan has project export, and let the token's user export",
     ),
-    Scope("queried tables", _queried, None, _grant("Read project queried tables")),
+    Scope(
+        "queried tables",
+        _queried,
+        "edges do not say whether Hex lists the table too; lineage from the logs stays",
+        "only the Enterprise plan has them: set hex.queriedTables to false, or "
+        + _grant("Read project queried tables"),
+        needed=False,
+    ),
     Scope("users", _listing("/v1/users", newer=True), None, _grant("Users read")),
     Scope("groups", _listing("/v1/groups"), None, _grant("Groups read")),
     Scope("collections", _listing("/v1/collections"), None, _grant("Collections read")),

@@ -187,3 +187,11 @@ def test_a_proxy_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     found = probe("http://hex.example")
     assert "proxy" in found["hex"].detail
     assert "HTTPS_PROXY" in str(found["hex"].mend)
+
+
+def test_a_plan_without_queried_tables_is_told_and_is_no_warning(server: HexServer) -> None:
+    server.tokens = {WORKSPACE_TOKEN: Token(WORKSPACE_TOKEN, SCOPES - {"queriedTables"})}
+    told = probe(server.url, WORKSPACE_TOKEN)["hex queried tables"]
+    assert told.status == "ok"
+    assert "edges do not say whether Hex lists the table" in told.detail
+    assert "hex.queriedTables" in told.detail

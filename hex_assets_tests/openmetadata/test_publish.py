@@ -152,6 +152,52 @@ def test_what_people_set_survives_three_runs_with_changes_in_hex(version):
         assert edges(server)[USERS, f"hex.{P[0]}"]["source"] == "DashboardLineage"
 
 
+PERSONS_FIELDS = {
+    "domains": [{"id": "6a5f5c5e-0000-4000-8000-000000000001", "type": "domain"}],
+    "dataProducts": [{"id": "6a5f5c5e-0000-4000-8000-000000000002", "type": "dataProduct"}],
+    "reviewers": [{"id": "6a5f5c5e-0000-4000-8000-000000000003", "type": "user"}],
+    "followers": [{"id": "6a5f5c5e-0000-4000-8000-000000000003", "type": "user"}],
+    "votes": {"upVotes": 3, "downVotes": 1},
+    "certification": {"tagLabel": {"tagFQN": "Certification.Gold"}},
+    "extension": {"costCentre": "4711"},
+}
+
+
+@pytest.mark.parametrize("version", ["1.9.0", "1.13.0", "2.0.7"])
+def test_fields_that_hex_knows_nothing_of_are_never_sent_and_stay(version):
+    with OpenMetadataServer(version) as server:
+        server.seed(TABLES, users=["ann@example.org", "bob@example.org"])
+        rows = world()
+        writes_of(server, rows)
+        client = OpenMetadataClient(server.url, BOT_TOKEN)
+        client.put("/classifications", {"name": "Tier", "description": "x"})
+        client.put("/tags", {"name": "Tier1", "classification": "Tier", "description": "x"})
+        tier = dict(dashboard(server, 0)["tags"][0], tagFQN="Tier.Tier1", labelType="Manual")
+        as_person(
+            server,
+            0,
+            *({"op": "add", "path": f"/{k}", "value": v} for k, v in PERSONS_FIELDS.items()),
+            {"op": "add", "path": "/tags/-", "value": tier},
+        )
+        for n in range(3):
+            rows.projects[0] |= {"title": f"Hex {n}", "status": f"Status {n}"}
+            rows.projects[0] |= {"categories": [{"name": f"C{n}", "description": None}]}
+            sent = writes_of(server, rows)
+            assert any(path.startswith("/dashboards") for _, path, _ in sent)
+            named = {
+                step["path"].split("/")[1] if isinstance(step, dict) else step
+                for _, _, body in sent
+                for step in body or ()
+            }
+            assert not named & PERSONS_FIELDS.keys()
+            shown = dashboard(server, 0)
+            assert {name: shown[name] for name in PERSONS_FIELDS} == PERSONS_FIELDS
+            assert ("Tier.Tier1", "Manual") in [
+                (tag["tagFQN"], tag["labelType"]) for tag in shown["tags"]
+            ]
+        assert writes_of(server, rows) == []
+
+
 def test_a_server_whose_patch_ignores_the_marker_converges_all_the_same(server):
     rows = world()
     writes_of(server, rows)
@@ -238,6 +284,17 @@ def test_busy_server_is_asked_again(server):
     server.fail("PUT", "/lineage", 429, Retry_After="0")
     server.fail("GET", "/charts", 503)
     run_publish(server.url, world()).raise_failures()
+
+
+def test_an_entity_that_another_client_creates_at_the_same_time_is_no_failure(server):
+    server.creations_collide = True
+    run_publish(server.url, world()).raise_failures()
+    with OpenMetadataServer() as calm:
+        calm.seed(TABLES, users=["ann@example.org", "bob@example.org"])
+        run_publish(calm.url, world()).raise_failures()
+        assert state(server).keys() == state(calm).keys()
+        assert edges(server).keys() == edges(calm).keys()
+    assert writes_of(server, world()) == []
 
 
 def test_search_that_is_down_is_said_and_owners_still_found(server):
