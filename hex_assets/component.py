@@ -16,7 +16,7 @@ class HexLineageAttributes(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    keyPrefix: list[str] = Field(default=[], description="before asset keys, job and schedule names")
+    keyPrefix: list[str] = Field(default=[], description="before asset keys and job names")
 
     @classmethod
     def model_json_schema(cls, *arguments: Any, **options: Any) -> dict[str, Any]:
