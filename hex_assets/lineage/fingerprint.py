@@ -234,13 +234,17 @@ class _Rules:
         operator = r"(?:(?<![-\#=>])[=<>]=?|<>|!=|\|\||[-+*/%])\s*"
         word = r"\b(?:like|ilike|rlike|and|or|when|then|between|limit|offset)\s+"
         argument = r"[(,]\s*"
+        starts = [*quotes, *tokenizer.IDENTIFIERS, *tokenizer.COMMENTS]
+        # Nothing below begins otherwise: most characters are passed without trying each branch.
+        begins = "".join(mark[0] if isinstance(mark, str) else mark[0][0] for mark in starts)
+        begins = rf"(?=[\s=<>!|+*/%(),\-{re.escape(begins)}]|\b[ilraowtbsf])"
         self.pattern = re.compile(
-            rf"(?P<blank>(?:{'|'.join(comments)}|[ \t]*[\r\n]\s*|[ \t]{{2,}})+)"
+            rf"{begins}(?:(?P<blank>(?:{'|'.join(comments)}|[ \t]*[\r\n]\s*|[ \t]{{2,}})+)"
             rf"|(?P<list>\bin\s*\(\s*{literal}(?:\s*,\s*{literal})*\s*\))"
             rf"|(?P<before>{operator}|{word}){literal}(?!\s*(?:{string}))"
             rf"|(?P<before_string>{argument})(?:{string})(?=\s*[,)])"
             rf"|(?P<mark>[()]|\bselect\b|(?<!distinct\s)\bfrom\b)"
-            rf"|(?P<keep>{'|'.join([*strings, *names])})",
+            rf"|(?P<keep>{'|'.join([*strings, *names])}))",
             re.IGNORECASE | re.DOTALL,
         )
 
