@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any, Protocol
 
 from hex_assets.demo import hex_documents as documents
 from hex_assets.demo import workspace
 from hex_assets.demo.hex_requests import ApiError, Request
 from hex_assets.demo.workspace_model import Project, moment_at, stable_id
 
-if TYPE_CHECKING:
-    from hex_assets.demo.hex_server import HexServer
+
+class Served(Protocol):
+    """What the endpoints need of the server."""
+
+    projects: list[Project]
+    enterprise: bool
+
+    @property
+    def now(self) -> Callable[[], datetime]:
+        """The server's clock."""
+
+    @property
+    def url(self) -> str:
+        """Base address."""
 
 
-def find(server: HexServer, project_id: str, *, new: bool, missing: int = 404) -> Project:
+def find(server: Served, project_id: str, *, new: bool, missing: int = 404) -> Project:
     """A project by its id."""
     for project in server.projects:
         if project.project_id == project_id:
@@ -22,7 +35,7 @@ def find(server: HexServer, project_id: str, *, new: bool, missing: int = 404) -
     raise ApiError(missing, "Project not found", new=new)
 
 
-def list_projects(server: HexServer, request: Request) -> Any:
+def list_projects(server: Served, request: Request) -> Any:
     """GET /v1/projects."""
     query, today = request.query, server.now()
     sharing = query.flag("includeSharing")
@@ -59,14 +72,14 @@ def list_projects(server: HexServer, request: Request) -> Any:
     return query.page([documents.project_document(project, today, sharing) for project in chosen])
 
 
-def get_project(server: HexServer, request: Request) -> Any:
+def get_project(server: Served, request: Request) -> Any:
     """GET /v1/projects/{projectId}."""
     project = find(server, request.ids[0], new=True)
     sharing = request.query.flag("includeSharing")
     return documents.project_document(project, server.now(), sharing)
 
 
-def queried_tables(server: HexServer, request: Request) -> Any:
+def queried_tables(server: Served, request: Request) -> Any:
     """GET /v1/projects/{projectId}/queriedTables."""
     if not server.enterprise:
         raise ApiError(403, "Queried tables need the Enterprise plan")
@@ -77,7 +90,7 @@ def queried_tables(server: HexServer, request: Request) -> Any:
     return {**page, "traceId": stable_id("trace", project.key)}
 
 
-def runs(server: HexServer, request: Request) -> Any:
+def runs(server: Served, request: Request) -> Any:
     """GET /v1/projects/{projectId}/runs."""
     project = find(server, request.ids[0], new=False, missing=422)
     limit = request.query.number("limit", 25, 1, 100)
@@ -101,7 +114,7 @@ def runs(server: HexServer, request: Request) -> Any:
     }
 
 
-def cells(server: HexServer, request: Request) -> Any:
+def cells(server: Served, request: Request) -> Any:
     """GET /v1/cells."""
     if not (project_id := request.query.text("projectId")):
         raise ApiError(400, "projectId is required", new=True)
@@ -111,7 +124,7 @@ def cells(server: HexServer, request: Request) -> Any:
     )
 
 
-def cell(server: HexServer, request: Request) -> Any:
+def cell(server: Served, request: Request) -> Any:
     """GET /v1/cells/{cellId}."""
     for project in server.projects:
         for cell in project.all_cells():
@@ -120,7 +133,7 @@ def cell(server: HexServer, request: Request) -> Any:
     raise ApiError(404, "Cell not found", new=True)
 
 
-def export(server: HexServer, request: Request) -> Any:
+def export(server: Served, request: Request) -> Any:
     """POST /v1/projects/export."""
     if not server.enterprise:
         raise ApiError(403, "Export is not enabled for this organization", new=True)
@@ -134,13 +147,13 @@ def export(server: HexServer, request: Request) -> Any:
     return documents.export_document(project)
 
 
-def connections(server: HexServer, request: Request) -> Any:
+def connections(server: Served, request: Request) -> Any:
     """GET /v1/data-connections."""
     request.query.choice("sortBy", "CREATED_AT", ("CREATED_AT", "NAME"))
     return request.query.page(documents.connection_documents(not request.token.is_workspace))
 
 
-def connection(server: HexServer, request: Request) -> Any:
+def connection(server: Served, request: Request) -> Any:
     """GET /v1/data-connections/{dataConnectionId}."""
     for document in documents.connection_documents(details=True):
         if document["id"] == request.ids[0]:
@@ -148,12 +161,12 @@ def connection(server: HexServer, request: Request) -> Any:
     raise ApiError(400, "Data connection not found")
 
 
-def collections(server: HexServer, request: Request) -> Any:
+def collections(server: Served, request: Request) -> Any:
     """GET /v1/collections."""
     return request.query.page(documents.collection_documents())
 
 
-def groups(server: HexServer, request: Request) -> Any:
+def groups(server: Served, request: Request) -> Any:
     """GET /v1/groups."""
     created = "2025-01-02T08:00:00.000Z"
     names = ("Analysts", "Board", "Board")  # names are not unique
@@ -166,7 +179,7 @@ def groups(server: HexServer, request: Request) -> Any:
     )
 
 
-def users(server: HexServer, request: Request) -> Any:
+def users(server: Served, request: Request) -> Any:
     """GET /v1/users."""
     query = request.query
     key = query.choice("sortBy", "NAME", ("NAME", "EMAIL")).lower()
@@ -176,7 +189,7 @@ def users(server: HexServer, request: Request) -> Any:
     return query.page(sorted(users, key=lambda u: u[key], reverse=backwards), 500)
 
 
-def me(server: HexServer, request: Request) -> Any:
+def me(server: Served, request: Request) -> Any:
     """GET /v1/users/me; a workspace token is nobody."""
     expires = request.token.expires_at
     known = {
@@ -186,7 +199,7 @@ def me(server: HexServer, request: Request) -> Any:
     return known if request.token.is_workspace else {**documents.user_documents()[0], **known}
 
 
-Endpoint = Callable[["HexServer", Request], Any]
+Endpoint = Callable[[Served, Request], Any]
 ENDPOINTS: tuple[tuple[str, str, bool, str | None, Endpoint], ...] = (
     ("GET", "/v1/projects", False, "projects", list_projects),
     ("POST", "/v1/projects/export", True, "projects", export),
