@@ -14,6 +14,7 @@ from hex_assets.assets.cells import cells_asset
 from hex_assets.assets.hex import projects_asset
 from hex_assets.assets.lineage import edges_asset, statements_asset
 from hex_assets.assets.names import Names
+from hex_assets.assets.operation import operated
 from hex_assets.assets.publication import publication_asset
 from hex_assets.assets.queried_tables import queried_tables_asset
 from hex_assets.assets.query_log import query_log_asset, resource_key
@@ -77,10 +78,11 @@ def build_definitions(
     ]
     derive, publish = derive_job(names, [asset.key for asset in assets]), publish_job(names)
     publishing = settings.openmetadata is not None
+    if publishing:
+        assets.append(publication_asset(names, days, settings))
     return dg.Definitions(
         assets=[
-            *assets,
-            *([publication_asset(names, days, settings)] if publishing else []),
+            *(operated(asset, names, settings) for asset in assets),
             *_external(names, settings),
         ],
         asset_checks=asset_checks(names, days, settings),

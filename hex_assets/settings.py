@@ -59,6 +59,13 @@ def _regex(value: str) -> str:
     return value
 
 
+def _owner(value: str) -> str:
+    if not re.fullmatch(r"team:[A-Za-z0-9_.-]+|[^@\s:]+@[^@\s]+\.[^@\s]+", value):
+        raise ValueError(f"{value!r} is neither an e-mail nor team:NAME")
+    return value
+
+
+Owner = Annotated[str, AfterValidator(_owner)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Regex = Annotated[str, AfterValidator(_regex)]
 Warehouse = Annotated[SerializeAsAny[WarehouseSettings], BeforeValidator(warehouse_settings)]
@@ -190,6 +197,13 @@ class ScheduleSettings(_Model):
 
     hour: int = Field(default=5, ge=0, le=23, description="after the slowest log is complete")
     minute: int = Field(default=15, ge=0, le=59)
+    dueHours: int = Field(
+        default=6,
+        ge=0,
+        le=20,
+        description="hours after that by which Dagster expects the new day, else it shows the "
+        "asset as not fresh; 0: it expects nothing",
+    )
     trailingDays: int = Field(
         default=3, ge=1, le=30, description="days read again each night, for rows that came late"
     )
@@ -237,6 +251,9 @@ class Settings(_Model):
     """All of `hex_assets.yaml`."""
 
     startDate: date = Field(default=date(2026, 1, 1), description="first daily partition, in UTC")
+    owners: tuple[Owner, ...] = Field(
+        default=(), description="e-mails or `team:NAME`, shown as owners of the assets in Dagster"
+    )
     hex: HexSettings = Field(default=HexSettings(), description="the Hex workspace")
     warehouses: dict[str, Warehouse] = Field(
         default={}, description="a name of your choice -> a warehouse whose log is read"

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.freshness import CronFreshnessPolicy
 
+from hex_assets.assets.operation import EDGE_SOURCES, STATEMENT_SOURCES
 from hex_assets.definitions import build_definitions
-from hex_assets.settings import Settings, parse_settings
+from hex_assets.settings import Settings, SettingsError, parse_settings
+from hex_assets.tables import CATALOG_TABLES, EDGES, QUERY_LOG, STATEMENTS, TableSpec
 from hex_assets_tests.conftest import command_line
 
 CATALOG = {"hostPort": "https://catalog.example.com/api"}
@@ -155,3 +158,34 @@ def test_unusable_settings_end_the_command_line_with_code_2_and_no_traceback(
     assert result.returncode == 2, result.stdout
     assert named in result.stdout
     assert "Traceback" not in result.stdout and "hxtp_0123" not in result.stdout
+
+
+def test_every_asset_has_its_owners_its_due_time_and_its_place() -> None:
+    settings = parse_settings(TWO_WAREHOUSES | {"owners": ["team:bi", "ada@example.com"]})
+    graph = build_definitions(settings).resolve_asset_graph()
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        assert list(node.owners) == ["team:bi", "ada@example.com"], key
+        policy = node.freshness_policy_or_from_metadata
+        assert isinstance(policy, CronFreshnessPolicy) and policy.deadline_cron == "15 11 * * *"
+        assert node.metadata["dagster/uri"].value.endswith("/".join(key.path))
+    page = graph.get(dg.AssetKey(["openmetadata", "publication"])).metadata["openmetadata"]
+    assert page.value == "https://catalog.example.com/service/dashboardServices/hex"
+
+
+def test_an_owner_that_dagster_would_refuse_is_refused_in_the_settings() -> None:
+    with pytest.raises(SettingsError, match="neither an e-mail nor team:NAME"):
+        parse_settings({"owners": ["bi"]})
+
+
+@pytest.mark.parametrize(
+    ("sources", "spec"), [(STATEMENT_SOURCES, STATEMENTS), (EDGE_SOURCES, EDGES)]
+)
+def test_the_column_lineage_of_our_own_tables_names_columns_that_exist(
+    sources: dict[str, tuple[tuple[str, str], ...]], spec: TableSpec
+) -> None:
+    upstream = {"query_log": QUERY_LOG, "catalog": CATALOG_TABLES, "statements": STATEMENTS}
+    assert set(sources) <= set(spec.schema.names)
+    for found in sources.values():
+        for table, column in found:
+            assert column in upstream[table].schema.names, (table, column)

@@ -16,6 +16,7 @@ from hex_assets.assets.metadata import (
     shares,
 )
 from hex_assets.assets.names import Names
+from hex_assets.assets.operation import EDGE_SOURCES, STATEMENT_SOURCES, column_lineage
 from hex_assets.settings import Settings
 from hex_assets.storage.lineage_cache import LineageCache
 from hex_assets.storage.store import DayTables
@@ -34,6 +35,7 @@ def statements_asset(
         for n, w in settings.warehouses.items()
     }
     defaults = {n: _defaults(w) for n, w in settings.warehouses.items()}
+    columns = column_lineage(STATEMENT_SOURCES, names, settings)
 
     @dg.asset(
         key=names.statements,
@@ -65,7 +67,7 @@ def statements_asset(
         }
         cache.save()
         for day, table in derived.items():
-            context.add_asset_metadata(_statement_summary(table), partition_key=day)
+            context.add_asset_metadata(_statement_summary(table) | columns, partition_key=day)
         return derived
 
     return statements
@@ -75,6 +77,7 @@ def edges_asset(
     names: Names, days: dg.DailyPartitionsDefinition, settings: Settings
 ) -> dg.AssetsDefinition:
     """The lineage edges."""
+    columns = column_lineage(EDGE_SOURCES, names, settings)
 
     @dg.asset(
         key=names.edges,
@@ -98,7 +101,7 @@ def edges_asset(
             for day in context.partition_keys
         }
         for day, table in derived.items():
-            context.add_asset_metadata(_edge_summary(table), partition_key=day)
+            context.add_asset_metadata(_edge_summary(table) | columns, partition_key=day)
         return derived
 
     return edges
