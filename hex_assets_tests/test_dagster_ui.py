@@ -102,7 +102,8 @@ def test_a_day_is_materialized_by_clicks_and_its_tables_are_shown(
         browser.save_screenshot(str(tmp_path / "graph.png"))
 
         screen.open(f"/assets/lineage/edges?partition={day}")
-        screen.until_shown("Latest materialization", "query_count", "partition_row_count")
+        screen.until_shown("Latest materialization", "query_count", "Freshness policy")
+        browser.save_screenshot(str(tmp_path / "edges.png"))
         screen.open("/assets/lineage/statements?view=checks")
         screen.until_shown("parsed_share", "Passed")
         errors = [

@@ -96,9 +96,7 @@ def _due(settings: Settings) -> dg.FreshnessPolicy | None:
 
 def _links(key: dg.AssetKey, names: Names, settings: Settings) -> dict[str, Any]:
     base = settings.storage.path.rstrip("/")
-    links: dict[str, Any] = {
-        "dagster/uri": dg.MetadataValue.path(f"{base}/{'/'.join(key.path)}"),
-    }
+    links: dict[str, Any] = {"dagster/uri": f"{base}/{'/'.join(key.path)}"}
     group = key.path[len(names.prefix)]
     if group == "hex":
         links["hex"] = dg.MetadataValue.url(settings.hex.hostPort)
