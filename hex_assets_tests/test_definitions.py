@@ -168,7 +168,7 @@ def test_every_asset_has_its_owners_its_due_time_and_its_place() -> None:
         assert list(node.owners) == ["team:bi", "ada@example.com"], key
         policy = node.freshness_policy_or_from_metadata
         assert isinstance(policy, CronFreshnessPolicy) and policy.deadline_cron == "15 11 * * *"
-        assert node.metadata["dagster/uri"].value.endswith("/".join(key.path))
+        assert str(node.metadata["dagster/uri"]).endswith("/".join(key.path))
     page = graph.get(dg.AssetKey(["openmetadata", "publication"])).metadata["openmetadata"]
     assert page.value == "https://catalog.example.com/service/dashboardServices/hex"
 
