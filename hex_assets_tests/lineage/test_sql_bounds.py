@@ -17,7 +17,7 @@ from benchmarks import hostile
 from hex_assets.lineage.sql import extract
 
 BOUND_SECONDS = 5
-"""Without a bound it takes minutes; that all stay under 2 s is for benchmarks/hostile.py to show."""
+"""Without a bound it takes minutes; that all stay under 2 s is shown by benchmarks/hostile.py."""
 
 
 def nested(depth: int) -> str:
