@@ -17,8 +17,8 @@ from pathlib import Path
 
 from hex_assets.report.data import Window, build_report
 from hex_assets.report.page import render_page
-from hex_assets_tests.servers.browser import chromium
 from hex_assets_tests.report.frames import NOW, large_frames
+from hex_assets_tests.servers.browser import chromium
 
 SEARCHES = (
     "orders",
