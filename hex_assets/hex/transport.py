@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,8 @@ from hex_assets.hex.errors import (
     HexUnreachable,
 )
 from hex_assets.hex.models import NewErrorBody, OldErrorBody
+
+log = logging.getLogger("hex_assets.hex")
 
 RETRIED = (429, 500, 502, 503, 504)
 MAX_MESSAGE = 500
@@ -141,6 +144,8 @@ class Transport:
             )
         except requests.RequestException as error:
             raise self._unreachable(error, method, path) from None
+        seconds = response.elapsed.total_seconds()
+        log.debug("Hex %s %s: %d in %.2f s", method, path, response.status_code, seconds)
         self.rate_headers = {
             name.lower(): value[:100]
             for name, value in response.headers.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
@@ -23,6 +24,8 @@ from hex_assets.openmetadata.errors import (
     OpenMetadataError,
     Unreachable,
 )
+
+log = logging.getLogger("hex_assets.openmetadata")
 
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
@@ -233,6 +236,8 @@ class OpenMetadataClient:
                 method=method,
                 path=path,
             ) from error
+        seconds = response.elapsed.total_seconds()
+        log.debug("OpenMetadata %s %s: %d in %.2f s", method, path, response.status_code, seconds)
         return _read(method, path, self.host, response)
 
 
