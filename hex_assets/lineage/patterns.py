@@ -10,6 +10,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.fallback import name_at
+from hex_assets.lineage.rare import closing
 from hex_assets.lineage.result import Text
 
 _HAS_TABLE = re.compile(r"\btable\b", re.IGNORECASE)
@@ -41,6 +42,8 @@ def read_pattern(sql: str, chunk: list[Token], text: Text, read_text: ReadText) 
     first, second = words[0], words[1] if len(words) > 1 else ""
     if first == "LOAD" and second == "DATA":
         return _load_data(chunk, text)
+    if first == "ASSERT" or (first == "PREPARE" and len(words) > 2):
+        return _within(sql, chunk, text, read_text)
     if first == "ALTER" and second == "TABLE":
         return _moved_rows(chunk, text) or _mutated_rows(sql, chunk, text, read_text)
     if first == "ALTER" and second == "VIEW" and "AS" in words:
@@ -49,6 +52,8 @@ def read_pattern(sql: str, chunk: list[Token], text: Text, read_text: ReadText) 
     if first in ("EXECUTE", "EXEC"):
         return _executed(sql, chunk, text, read_text)
     if first == "CREATE":
+        if words[1:5].count("TABLE") and "FUNCTION" in words[2:6]:
+            return _trained(sql, chunk, text, read_text)
         if "MODEL" in words[1:5]:
             return _trained(sql, chunk, text, read_text)
         if "PROCEDURE" in words[1:5] and any(t.token_type in STRINGS for t in chunk):
@@ -237,10 +242,46 @@ def _body(chunk: list[Token], text: Text, read_text: ReadText) -> bool:
     return True
 
 
+def _within(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
+    """BigQuery's ASSERT condition [AS 'x'], and PREPARE p [(int)] AS | FROM query."""
+    if len(chunk) == 2 and chunk[1].token_type in STRINGS:  # kept as a string by the tokenizer
+        try:
+            rest = tokenize(sql[chunk[0].end + 1 : chunk[-1].end + 1], text.dialect or None)
+        except SqlglotError:
+            return False
+        base, chunk = sql[chunk[0].end + 1 : chunk[-1].end + 1], [chunk[0], *rest]
+        return _asserted(base, chunk, text, read_text)
+    return _asserted(sql, chunk, text, read_text)
+
+
+def _asserted(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
+    if chunk[0].text.upper() == "PREPARE":
+        for position in range(2, len(chunk) - 1):
+            if _word(chunk, position) in ("AS", "FROM"):
+                read_text(sql[chunk[position + 1].start : chunk[-1].end + 1], text)
+                return True
+        return False
+    told = len(chunk) > 3 and _word(chunk, len(chunk) - 2) == "AS"
+    end = chunk[-3].end if told and chunk[-1].token_type in STRINGS else chunk[-1].end
+    if len(chunk) < 2 or text.dialect != "bigquery":
+        return False
+    before, text.condition = text.condition, True
+    try:
+        read_text(f"SELECT {sql[chunk[1].start : end + 1]}", text)
+    finally:
+        text.condition = before
+    return True
+
+
 def _trained(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
-    """CREATE MODEL ... AS SELECT reads its training data; the model itself is no table."""
+    """CREATE MODEL or TABLE FUNCTION ... AS SELECT reads its data; neither is itself a table."""
     for position, token in enumerate(chunk[:-1]):
-        if token.text.upper() == "AS" and _word(chunk, position + 1) in {*_QUERY_STARTS, "("}:
+        word, following = token.text.upper(), _word(chunk, position + 1)
+        if word == "FROM" and following == "(":  # Redshift: FROM (query) TARGET column
+            end = closing(chunk, position + 1)
+            read_text(sql[chunk[position + 1].end + 1 : chunk[end - 1].start], text)
+            return True
+        if word == "AS" and following in {*_QUERY_STARTS, "("}:
             read_text(sql[chunk[position + 1].start : chunk[-1].end + 1], text)
             return True
     return False

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.fallback import name_at
+from hex_assets.lineage.pipes import with_known_operators, with_unnest
 
 Tokens = list[Token]
 
@@ -314,6 +315,7 @@ def _group_order(tokens: Tokens, files: list[str]) -> Tokens:
 
 _OF_ALL = (_plain_create, _dropping(_of_insert), _dropping(_current_of))
 _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
+    "bigquery": (with_known_operators, with_unnest),
     "mysql": (
         *map(_dropping, (_outfile, _into_variables, _json_defaults, _odbc)),
         _group_order,
