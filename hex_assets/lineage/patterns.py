@@ -42,7 +42,7 @@ def read_pattern(sql: str, chunk: list[Token], text: Text, read_text: ReadText) 
     first, second = words[0], words[1] if len(words) > 1 else ""
     if first == "LOAD" and second == "DATA":
         return _load_data(chunk, text)
-    if first == "ASSERT" or (first == "PREPARE" and len(words) > 2):
+    if first == "ASSERT" or first == "PREPARE":
         return _within(sql, chunk, text, read_text)
     if first == "ALTER" and second == "TABLE":
         return _moved_rows(chunk, text) or _mutated_rows(sql, chunk, text, read_text)

@@ -212,8 +212,9 @@ class Text:
             if isinstance(action, exp.AlterRename):
                 old = self.key(named(tree.this, self.dialect).parts)
                 new = named(action.this, self.dialect).parts
-                if self._targets.pop(old, None) is not None and new:
-                    self.add_target(new)
+                before = self._targets.pop(old, None)
+                if before is not None and new:  # a bare new name stays in the table's schema
+                    self.add_target((*before[: -len(new)], *new) if len(new) == 1 else new)
                 return True
         return False
 
