@@ -162,6 +162,8 @@ def _read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = Fal
     text.spend(len(chunk))
     # Athena's tokenizer puts a token of its own before what it takes for Hive's statements.
     head = chunk[1:] if chunk[0].token_type == TokenType.HIVE_TOKEN_STREAM else chunk
+    if len(head) == 2 and [token.text.upper() for token in head] == ["END", "IF"]:
+        return None
     if len(head) > 1 and head[0].text.upper() == "END" and head[1].text.upper() in AFTER_END:
         return _read_statement(sql, head[1:], text, cut=cut)
     rest = swallowed(head, text) if len(head) == 2 else ""
