@@ -14,6 +14,10 @@ _NOT_NAMES = frozenset(
     "order limit case when join left right inner outer full cross natural union all from into "
     "as and or not".split()
 )
+_ENDS_FROM = frozenset(
+    {"where", "select", "group", "group by", "order", "order by", "having", "limit", "set"}
+    | {"qualify", "cluster by", "sort by", "distribute by", "window", "start with", "connect by"}
+)
 _FROM_FUNCTIONS = frozenset({"extract", "trim", "substring", "position", "overlay"})
 
 
@@ -85,7 +89,7 @@ def read_names(tokens: list[Token], *, cut: bool) -> Names:
                 found.targets.append(parts)
                 position = after
                 continue
-        if word in ("where", "select", "group", "order", "having", "limit", "on", "set", "qualify"):
+        if word in _ENDS_FROM or word == "on":
             in_from[-1] = word == "on" and in_from[-1]
         position += 1
     return found

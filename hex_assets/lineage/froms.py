@@ -11,6 +11,7 @@ from hex_assets.lineage.functions import (
     call_name,
     columns_of,
     files_of,
+    is_dynamic,
     table_of,
 )
 from hex_assets.lineage.names import named, parts_of_text
@@ -115,6 +116,8 @@ class FromReader(PivotReader):
             self.add(node, self.query(node, env, scope.parent), scope)
         elif isinstance(node, (exp.Paren, exp.Final)):
             self.from_item(node.this, scope, env)
+        elif isinstance(node, exp.TableAlias):  # what a pipe's AS named, by the parser
+            self.table(exp.Table(this=node.this), scope, env)
         else:
             self.function(node, node, scope, env)
         self.joins(node, scope, env)
@@ -335,6 +338,10 @@ class FromReader(PivotReader):
             return True
         if parts:
             self.add(node, BaseTable(self.reading.source(parts)), scope, parts[-1])
+            return True
+        if is_dynamic(call, self.dialect):
+            self.reading.dynamic = True
+            self.add(node, Produced(NOTHING, [], MAYBE), scope)
             return True
         given = arguments(call)
         if self.dialect == "clickhouse" and given and isinstance(given[0], exp.Query):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from hex_assets.lineage.names import parts_of_text
+from hex_assets.lineage.names import constant_text, parts_of_text
 
 # ClickHouse: where the table's name is among the arguments, after the address or the cluster.
 _REMOTE = frozenset({"remote", "remotesecure", "cluster", "clusterallreplicas"})
@@ -47,7 +47,15 @@ _JSON_ROWS = {
     **dict.fromkeys(["json_array_elements", "jsonb_array_elements"], "value"),
     **dict.fromkeys(["json_array_elements_text", "jsonb_array_elements_text"], "value"),
 }
+_OF_SPARK = {
+    **dict.fromkeys(["explode", "explode_outer"], "col key value"),
+    **dict.fromkeys(["posexplode", "posexplode_outer"], "pos col key value"),
+    **dict.fromkeys(["variant_explode", "variant_explode_outer"], "pos key value"),
+    "_explodeouter": "col key value",
+    "posexplodeouter": "pos col key value",
+}
 _COLUMNS_OF = {
+    "databricks": {name: columns.split() for name, columns in _OF_SPARK.items()},
     "postgres": {name: columns.split() for name, columns in _JSON_ROWS.items()},
     "tsql": {
         "string_split": ["value", "ordinal"],
@@ -78,7 +86,7 @@ def columns_of(call: exp.Expr, dialect: str, alias: str) -> list[str]:
     name = call_name(call)
     if dialect in ("postgres", "redshift") and name in _SCALAR_ROWS:
         return [alias or name]
-    known = _COLUMNS_OF.get(dialect, {}).get(name, ())
+    known = _COLUMNS_OF.get(_DIALECTS_ALIKE.get(dialect, dialect), {}).get(name, ())
     return [*known, alias] if len(known) == 1 and alias else list(known)
 
 
@@ -121,9 +129,16 @@ def table_of(call: exp.Expr, dialect: str) -> tuple[str, ...]:
         first = given[0]
         if dialect == "tsql":
             return _path(first)
-        if isinstance(first, exp.Literal) and first.is_string:
-            return parts_of_text(first.name)
+        text = constant_text(first)
+        if text is not None:
+            return parts_of_text(text)
     return ()
+
+
+def is_dynamic(call: exp.Expr, dialect: str) -> bool:
+    """Whether a function names a table by a value that is known only when it runs."""
+    asked = _DIALECTS_ALIKE.get(dialect, dialect) == "databricks"
+    return asked and call_name(call) == "identifier"
 
 
 def _path(node: exp.Expr) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ _FILE_NAME = re.compile(
     r"://|^/|^\./|\.(parquet|csv|tsv|jsonl?|ndjson|xlsx|duckdb|db|txt|orc|avro|arrow)(\.\w+)?$",
     re.IGNORECASE,
 )
+_PATH = re.compile(r"\w+:/|/")
 # A day suffix with a real month and day: GA4's events_20260101, ga_sessions_20170801.
 _DAY_SHARD = re.compile(r"^(.*\D)(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$")
 _WILDCARD = re.compile(r"^(.*?)\d*\*$")
@@ -46,6 +47,8 @@ def named(table: exp.Table, dialect: str) -> Named:
             return Named(file=pieces[1])
     if quoted and len(pieces) == 1 and dialect == "duckdb" and _FILE_NAME.search(pieces[0]):
         return Named(file=pieces[0])
+    if quoted and len(pieces) == 1 and dialect == "databricks" and _PATH.match(pieces[0]):
+        return Named(file=pieces[0])
     if dialect == "bigquery":
         pieces = _bigquery(pieces)
     return Named(parts=tuple(pieces))
@@ -63,10 +66,8 @@ def _add(pieces: list[str], piece: object) -> bool:
 
 def _special(piece: object, dialect: str) -> Named:
     if isinstance(piece, exp.DynamicIdentifier):
-        literal = piece.this
-        if isinstance(literal, exp.Literal) and literal.is_string:
-            return Named(parts=parts_of_text(literal.name))
-        return Named(dynamic=True)
+        text = constant_text(piece.this)
+        return Named(dynamic=True) if text is None else Named(parts=parts_of_text(text))
     if isinstance(piece, exp.Literal) and piece.is_string:
         return Named(file=piece.name)
     if isinstance(piece, exp.Var) and piece.name.startswith("@"):
@@ -76,6 +77,22 @@ def _special(piece: object, dialect: str) -> Named:
     if isinstance(piece, (exp.Parameter, exp.Placeholder, exp.SessionParameter, exp.Var)):
         return Named(dynamic=True)
     return Named()
+
+
+def constant_text(node: object) -> str | None:
+    """The value of a string, or of constant strings joined by `||` or CONCAT; else None."""
+    if isinstance(node, exp.Literal):
+        return node.name if node.is_string else None
+    if isinstance(node, exp.Paren):
+        return constant_text(node.this)
+    if isinstance(node, exp.DPipe):
+        pieces = [constant_text(node.this), constant_text(node.expression)]
+    elif isinstance(node, exp.Concat):
+        pieces = [constant_text(item) for item in node.expressions]
+    else:
+        return None
+    known = [piece for piece in pieces if piece is not None]
+    return "".join(known) if known and len(known) == len(pieces) else None
 
 
 def parts_of_text(text: str) -> tuple[str, ...]:

@@ -64,7 +64,14 @@ class PivotReader(ExpressionReader):
                     result.add(item.name, self.origins(item, within, {}))
                 if group is None:
                     result.pass_on(Rest(relation, frozenset(hidden)))
-                for position, identifier in enumerate(pivot.args.get("columns") or ()):
+                listed = [item for f in fields for item in f.args.get("expressions") or ()]
+                told = not any(isinstance(item, (exp.Query, exp.PivotAny)) for item in listed)
+                if not told:  # the values are known only by the data
+                    for item in listed:
+                        self.origins(item, within, {})
+                    result.pass_on(Rest(Produced(merged(values), ["*"], WEAK)))
+                names = (pivot.args.get("columns") or ()) if told else ()
+                for position, identifier in enumerate(names):
                     value = values[position % len(values)] if values else NOTHING
                     result.add(identifier.name, value)
                     bare = identifier.name.strip("'")

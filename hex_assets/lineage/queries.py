@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlglot import exp
 
 from hex_assets.lineage.dialects import IMPLICIT_RECURSION
@@ -183,6 +185,8 @@ class QueryReader(FromReader):
         args = node.args
         scope.windows = {w.name.casefold(): w for w in args.get("windows") or ()}
         self.from_clause(node, scope, env)
+        if "connect" in args:
+            scope.aliases["level"] = NOTHING  # the depth; of a table only where the catalog has it
         relation = self.projections(node, scope, env)
         late = scope.allows_lateral_aliases()
         for clause in _FILTERS:
@@ -286,6 +290,8 @@ class QueryReader(FromReader):
             replaced[alias.alias.casefold()] = self.origins(alias.this, scope, env)
         renamed = {a.this.name.casefold(): a.alias for a in node.args.get("rename") or ()}
         skip = frozenset(hidden | set(replaced) | set(renamed))
+        only = node.args.get("ilike")  # Snowflake's * ILIKE 'pattern'
+        like = _pattern(only.name) if isinstance(only, exp.Literal) else None
         if isinstance(item, exp.Column):
             starred = self.starred([part.name for part in item.parts[:-1]], scope)
             relations = [] if starred is None else [starred]
@@ -299,7 +305,7 @@ class QueryReader(FromReader):
             else:
                 for name, origins in relation.star():
                     key = name.casefold()
-                    if key in hidden or key in seen_using:
+                    if key in hidden or key in seen_using or (like and not like.fullmatch(key)):
                         continue
                     if key in scope.using and not isinstance(item, exp.Column):
                         seen_using.add(key)
@@ -311,6 +317,12 @@ class QueryReader(FromReader):
                 result.add(name, merged(r.lookup(key, key)[1] for r in relations))
         for key, origins in replaced.items():
             result.add(key, origins)
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    """The expression of a LIKE pattern over folded names."""
+    words = {"%": ".*", "_": "."}
+    return re.compile("".join(words.get(c, re.escape(c)) for c in text.casefold()))
 
 
 def _is_expression(cte: Cte) -> bool:

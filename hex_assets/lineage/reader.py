@@ -209,6 +209,9 @@ class ExpressionReader:
                 found.append(self.origins(item.args.get("condition"), inner, env))
                 stack.append(item.args["iterator"])
                 continue
+            elif isinstance(item, exp.Star) and not isinstance(item.parent, _COUNTS):
+                found.append(_whole_row(item, scope))
+                continue
             if isinstance(item, exp.Anonymous) and item.name.casefold() in _UNIT_FIRST:
                 given = item.expressions
                 bare = bool(given) and isinstance(given[0], exp.Column) and not given[0].table
@@ -324,6 +327,16 @@ class ExpressionReader:
                 return relation
             level = level.parent
         return None
+
+
+_COUNTS = (exp.Count, exp.CountIf, exp.ApproxDistinct)
+"""Functions whose star counts rows; any other takes the values of all columns: HASH(*)."""
+
+
+def _whole_row(star: exp.Expr, scope: Scope) -> Origins:
+    hidden = {item.name.casefold() for item in star.args.get("except_") or ()}
+    columns = [item for source in scope.sources for item in source.relation.star()]
+    return merged(origins for name, origins in columns if name.casefold() not in hidden)
 
 
 def _parts_of_window(windows: dict[str, exp.Expr], node: exp.Window) -> list[exp.Expr]:
