@@ -68,6 +68,10 @@ SENSITIVE_TABLES = frozenset({"bigquery", "clickhouse", "mysql"})
 """Dialects in which two table names that differ in case are two tables."""
 
 
+THREE_LEVELS = frozenset({"snowflake", "databricks", "tsql", "trino", "presto", "athena"})
+"""Dialects in which `a.b` is a table `b` of a schema `a` in the current database or catalog."""
+
+
 def canonical(dialect: str | None) -> str:
     """Sqlglot's name of a dialect; raises ValueError for one that nobody knows."""
     from sqlglot.dialects.dialect import Dialect

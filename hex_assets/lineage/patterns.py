@@ -57,7 +57,7 @@ def read_pattern(sql: str, chunk: list[Token], text: Text, read_text: ReadText) 
         if "MODEL" in words[1:5]:
             return _trained(sql, chunk, text, read_text)
         if "PROCEDURE" in words[1:5] and any(t.token_type in STRINGS for t in chunk):
-            return _body(chunk, text, read_text)
+            return read_body(chunk, text, read_text)
         if text.dialect == "duckdb" and _pivoted_table(sql, chunk, text, read_text):
             return True
         if "RECURSIVE" in words[1:4] and "VIEW" in words[2:5]:
@@ -226,7 +226,7 @@ def _executed(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> 
     return True
 
 
-def _body(chunk: list[Token], text: Text, read_text: ReadText) -> bool:
+def read_body(chunk: list[Token], text: Text, read_text: ReadText) -> bool:
     """The SQL in the quoted body of a procedure or a block."""
     language = "SQL"
     for position, token in enumerate(chunk[:-1]):

@@ -313,6 +313,42 @@ def _group_order(tokens: Tokens, files: list[str]) -> Tokens:
     return kept if len(kept) < len(tokens) else tokens
 
 
+def _all_by_name(tokens: Tokens, files: list[str]) -> Tokens:
+    """Snowflake's MERGE ... UPDATE ALL BY NAME and INSERT ALL BY NAME as UPDATE * and INSERT *."""
+    if _word(tokens, 0) != "MERGE":
+        return tokens
+    kept: Tokens = []
+    position = 0
+    while position < len(tokens):
+        words = [_word(tokens, position + n) for n in range(3)]
+        like = tokens[position]
+        if words == ["ALL", "BY", "NAME"]:
+            kept.append(Token(TokenType.STAR, "*", like.line, like.col, like.start, like.end))
+            position += 3
+        else:
+            kept.append(like)
+            position += 1
+    return kept if len(kept) < len(tokens) else tokens
+
+
+def _schema_evolution(tokens: Tokens, position: int, files: list[str]) -> int:
+    """MERGE WITH SCHEMA EVOLUTION INTO t, and the same of INSERT."""
+    words = [_word(tokens, position + n) for n in range(3)]
+    return position + 3 if position < 3 and words == ["WITH", "SCHEMA", "EVOLUTION"] else 0
+
+
+def _window_calls(tokens: Tokens, files: list[str]) -> Tokens:
+    """Spark's function window(ts, '5 minutes') and its column window.start: no keyword there."""
+    kept: Tokens = []
+    for position, token in enumerate(tokens):
+        if token.token_type == TokenType.WINDOW and _word(tokens, position + 1) in ("(", "."):
+            kind = TokenType.VAR
+            token = Token(kind, token.text, token.line, token.col, token.start, token.end)
+        kept.append(token)
+    return kept if any(a is not b for a, b in zip(kept, tokens, strict=True)) else tokens
+
+
+_OF_SPARK = (_dropping(_schema_evolution), _window_calls, with_known_operators)
 _OF_ALL = (_plain_create, _dropping(_of_insert), _dropping(_current_of))
 _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "bigquery": (with_known_operators, with_unnest),
@@ -325,6 +361,8 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "duckdb": (_after_pivot,),
     "trino": tuple(map(_dropping, (_subset, _json_defaults))),
     "presto": (_dropping(_subset),),
-    "snowflake": (_dropping(_subset),),
+    "snowflake": (_dropping(_subset), _all_by_name),
+    "databricks": _OF_SPARK,
+    "spark": _OF_SPARK,
     "tsql": (_changes, _namespaces, *map(_dropping, (_using_culture, _with_schema, _odbc))),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from hex_assets.lineage.bounds import Heavy
-from hex_assets.lineage.dialects import SENSITIVE_TABLES
+from hex_assets.lineage.dialects import SENSITIVE_TABLES, THREE_LEVELS
 from hex_assets.lineage.fallback import Names
 from hex_assets.lineage.made import MadeTables
 from hex_assets.lineage.model import ColumnUse, SchemaProvider, StatementLineage
@@ -40,6 +40,10 @@ class Text:
         """Whether it is read in a process that the system ends in time."""
         self.condition = False
         """Whether the query at hand is the condition of a branch: its columns only filter."""
+        self.declaring = False
+        """Whether the statements at hand are the list of a script's DECLARE."""
+        self.variables: dict[str, str] = {}
+        """The script's variables that are set to a string, by their names in capitals."""
         self.reasons: dict[str, str] = {}
         self.first_error: str | None = None
         self.other_dialect: str | None = None
@@ -52,6 +56,8 @@ class Text:
         self._temporary: set[Parts] = set()
         self._read_inside: set[Parts] = set()
         self._default: Parts = ()
+        self._bases: dict[int, tuple[Parts, bool]] = {}
+        """The defaults in force at a reading: a later USE must not move its columns."""
         self._understood = 0
         self._spent = 0
         self._most = 0
@@ -88,6 +94,7 @@ class Text:
                     usages.discard("output")
                     usages.add("filter")
         self._readings.append(reading)
+        self._bases[id(reading)] = self._default, self._default_is_catalog
         if names_columns(tree, reading):
             self._writings.append(reading)
         for parts in (ref.parts for ref in reading.sources.values()):
@@ -178,7 +185,8 @@ class Text:
         if kind in ("WAREHOUSE", "ROLE", "SECONDARY ROLES") or not isinstance(target, exp.Table):
             return
         parts = named(target, self.dialect).parts
-        if kind == "SCHEMA" and len(parts) == 1 and self._default:
+        in_catalog = self._default_is_catalog or len(self._default) == 2
+        if kind == "SCHEMA" and len(parts) == 1 and in_catalog:
             parts = (self._default[0], *parts)
         self._default = parts
         self._default_is_catalog = kind in ("DATABASE", "CATALOG") or (
@@ -187,13 +195,18 @@ class Text:
 
     _default_is_catalog = False
 
-    def _qualified(self, parts: Parts) -> Parts:
-        if not self._default:
+    def _qualified(self, parts: Parts, reading: Reading | None = None) -> Parts:
+        default, is_catalog = self._default, self._default_is_catalog
+        if reading is not None:
+            default, is_catalog = self._bases[id(reading)]
+        if not default:
             return parts
-        if self._default_is_catalog:
-            return (*self._default, *parts) if len(parts) == 2 else parts
+        if is_catalog:
+            return (*default, *parts) if len(parts) == 2 else parts
         if len(parts) == 1 and not parts[0].startswith("#"):
-            return (*self._default, *parts)
+            return (*default, *parts)
+        if len(parts) == 2 and len(default) == 2 and self.dialect in THREE_LEVELS:
+            return (default[0], *parts) if parts[0] else parts
         return parts
 
     def drop(self, tree: exp.Drop) -> None:
@@ -248,8 +261,11 @@ class Text:
             dialect=self.other_dialect,
         )
 
-    def _column(self, ref: TableRef, column: str, names: dict[Parts, str]) -> str | None:
-        name = names.get(self.key(ref.parts)) or names.get(self.key(self._qualified(ref.parts)))
+    def _column(
+        self, ref: TableRef, column: str, names: dict[Parts, str], reading: Reading
+    ) -> str | None:
+        name = names.get(self.key(self._qualified(ref.parts, reading)))
+        name = name or names.get(self.key(ref.parts))
         return None if name is None else f"{name}.{column}"
 
     def _columns(self, names: dict[Parts, str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -259,7 +275,7 @@ class Text:
             for output, origins in reading.outputs:
                 entry = found.setdefault(output.casefold(), (output, {}))
                 for ref, column in origins:
-                    full = self._column(ref, column, names) if id(ref) in read else None
+                    full = self._column(ref, column, names, reading) if id(ref) in read else None
                     if full is not None:
                         entry[1].setdefault(full.casefold(), full)
         return tuple((name, tuple(sorted(columns.values()))) for name, columns in found.values())
@@ -272,7 +288,7 @@ class Text:
             read = {id(ref) for ref in reading.sources.values()}
             for parts in (ref.parts for ref in reading.targets.values()):
                 written = self._targets.get(self.key(parts)) or self._targets.get(
-                    self.key(self._qualified(parts))
+                    self.key(self._qualified(parts, reading))
                 )
                 if written is None:
                     continue
@@ -282,7 +298,9 @@ class Text:
                         continue
                     entry = found.setdefault((target, output.casefold()), (target, output, {}))
                     for ref, column in origins:
-                        full = self._column(ref, column, names) if id(ref) in read else None
+                        full = (
+                            self._column(ref, column, names, reading) if id(ref) in read else None
+                        )
                         if full is not None:
                             entry[2].setdefault(full.casefold(), full)
         return tuple((t, name, tuple(sorted(c.values()))) for t, name, c in found.values())
@@ -292,7 +310,7 @@ class Text:
         for reading in self._readings:
             read = {id(ref) for ref in reading.sources.values()}
             for (ref, _), (column, usages) in reading.uses.items():
-                full = self._column(ref, column, names) if id(ref) in read else None
+                full = self._column(ref, column, names, reading) if id(ref) in read else None
                 if full is not None:
                     table = full[: -len(column) - 1]
                     key = (table.casefold(), column.casefold())

@@ -15,12 +15,14 @@ from sqlglot.tokenizer_core import Token, TokenType
 from hex_assets.lineage import bounds, dialects, tokens
 from hex_assets.lineage.fallback import read_names
 from hex_assets.lineage.model import SchemaProvider, StatementLineage
+from hex_assets.lineage.objects import read_object
 from hex_assets.lineage.patterns import read_pattern
 from hex_assets.lineage.rare import without_rare_clauses
 from hex_assets.lineage.reader import Malformed, Reading, TooSlow
 from hex_assets.lineage.relations import MAX_COLUMNS, TooWide
 from hex_assets.lineage.result import Text
 from hex_assets.lineage.schema import provider
+from hex_assets.lineage.scripts import read_script, with_values
 from hex_assets.lineage.special import (
     AFTER_END,
     NO_LINEAGE,
@@ -174,7 +176,11 @@ def _read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = Fal
         if following:
             _read_statement(sql, head[:following], text)
             return _read_statement(sql, head[following:], text, cut=cut)
-    if not head or read_pattern(sql, head, text, _read_text):
+    if not head or read_script(sql, head, text, _read_text):
+        return
+    if text.variables:
+        chunk = head = with_values(head, text.variables)
+    if read_object(sql, head, text, _read_text) or read_pattern(sql, head, text, _read_text):
         return
     if head[0].text.upper().split(" ")[0] in NO_LINEAGE and without_block(head) is head:
         return

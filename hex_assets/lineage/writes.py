@@ -91,7 +91,9 @@ class StatementReader(ChangeReader):
                 to = prop.this
             elif isinstance(prop, exp.LikeProperty) and isinstance(prop.this, exp.Table):
                 self.plain_source(prop.this)
-            elif isinstance(prop, exp.LocationProperty) and isinstance(prop.this, exp.Literal):
+            elif isinstance(prop, exp.LocationProperty) and isinstance(
+                prop.this, (exp.Literal, exp.Var)
+            ):
                 self.reading.files.setdefault(prop.this.name)
         clone = node.args.get("clone")
         if clone is not None:

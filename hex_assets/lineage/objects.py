@@ -1,0 +1,181 @@
+"""Objects of a warehouse that read or write tables: streams, tasks, pipes, alerts, flows, CDC."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot.tokenizer_core import Token, TokenType
+
+from hex_assets.lineage.fallback import name_at
+from hex_assets.lineage.patterns import STRINGS, read_body
+from hex_assets.lineage.rare import closing
+from hex_assets.lineage.result import Text
+
+ReadText = Callable[[str, Text], None]
+
+_LAKEHOUSES = frozenset({"snowflake", "databricks", "spark"})
+_WITH_STATEMENT = frozenset({"TASK", "PIPE", "FLOW"})
+_KINDS = _WITH_STATEMENT | {"STREAM", "ALERT", "SEMANTIC VIEW", "FUNCTION", "STREAMING"}
+_STATEMENTS = frozenset(
+    "SELECT WITH INSERT UPDATE DELETE MERGE COPY BEGIN DECLARE EXECUTE CALL AUTO APPLY".split()
+)
+_QUERY = frozenset({"SELECT", "WITH", "FROM", "VALUES"})
+
+
+def read_object(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
+    """Reads CREATE of such an object, and CDC into a table; False for all other statements."""
+    if text.dialect not in _LAKEHOUSES:
+        return False
+    first = chunk[0].text.upper()
+    if first == "CREATE":
+        return _created(sql, chunk, text, read_text)
+    if first in ("APPLY", "AUTO"):
+        return _captured(sql, chunk, text, read_text)
+    if first == "WITH" and _word(chunk, 2) == "AS" and _word(chunk, 3) == "PROCEDURE":
+        return read_body(chunk, text, read_text)
+    return False
+
+
+def _word(chunk: list[Token], position: int) -> str:
+    if not 0 <= position < len(chunk) or chunk[position].token_type in STRINGS:
+        return ""
+    return chunk[position].text.upper()
+
+
+def _rest(sql: str, chunk: list[Token], start: int) -> str:
+    return sql[chunk[start].start : chunk[-1].end + 1]
+
+
+def _created(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
+    position = 1
+    while position < 6 and _word(chunk, position) not in _KINDS:
+        if _word(chunk, position) in ("TABLE", "VIEW", "", "AS"):
+            return False
+        position += 1
+    kind = _word(chunk, position)
+    if kind not in _KINDS:
+        return False
+    start = position + 2 if kind == "STREAMING" else position + 1
+    while _word(chunk, start) in ("IF", "NOT", "EXISTS"):
+        start += 1
+    target, after = name_at(chunk, start)
+    if not target:
+        return False
+    if kind == "STREAM":
+        return _stream(chunk, after, target, text)
+    if kind == "ALERT":
+        return _alert(sql, chunk, after, text, read_text)
+    if kind == "SEMANTIC VIEW":
+        return _semantic_view(chunk, after, target, text)
+    if kind == "FUNCTION":
+        return _function(sql, chunk, after, text, read_text)
+    if kind == "STREAMING":
+        return _captured(sql, chunk, text, read_text, sql[chunk[start].start : chunk[after].start])
+    for position in range(after, len(chunk) - 1):
+        if _word(chunk, position) == "AS" and _word(chunk, position + 1) in _STATEMENTS:
+            read_text(_rest(sql, chunk, position + 1), text)
+            return True
+    return False
+
+
+def _stream(chunk: list[Token], start: int, target: tuple[str, ...], text: Text) -> bool:
+    """CREATE STREAM s ON TABLE t: the changes of a table, read like one."""
+    for position in range(start, len(chunk) - 2):
+        if _word(chunk, position) != "ON":
+            continue
+        while _word(chunk, position + 1) in ("EXTERNAL", "EVENT", "DYNAMIC", "ICEBERG"):
+            position += 1
+        source, _ = name_at(chunk, position + 2)
+        if _word(chunk, position + 1) not in ("TABLE", "VIEW") or not source:
+            return False
+        text.add_source(source)
+        text.add_created(target)
+        return True
+    return False
+
+
+def _alert(sql: str, chunk: list[Token], start: int, text: Text, read_text: ReadText) -> bool:
+    """CREATE ALERT a ... IF (EXISTS (query)) THEN statement."""
+    for position in range(start, len(chunk) - 1):
+        if _word(chunk, position) != "IF" or _word(chunk, position + 1) != "(":
+            continue
+        end = closing(chunk, position + 1)
+        if _word(chunk, end) != "THEN" or end + 1 >= len(chunk):
+            return False
+        before, text.condition = text.condition, True
+        try:
+            condition = sql[chunk[position + 1].start : chunk[end - 1].end + 1]
+            read_text(f"SELECT {condition}", text)
+        finally:
+            text.condition = before
+        read_text(_rest(sql, chunk, end + 1), text)
+        return True
+    return False
+
+
+def _semantic_view(chunk: list[Token], start: int, target: tuple[str, ...], text: Text) -> bool:
+    """CREATE SEMANTIC VIEW v TABLES (a AS db.s.t PRIMARY KEY (id), db.s.u) ..."""
+    if _word(chunk, start) != "TABLES" or _word(chunk, start + 1) != "(":
+        return False
+    end = closing(chunk, start + 1) - 1
+    position = start + 2
+    while position < end:
+        named = 2 if _word(chunk, position + 1) == "AS" else 0
+        source, after = name_at(chunk, position + named)
+        if source:
+            text.add_source(source)
+        position = max(after, position + 1)
+        while position < end and chunk[position].token_type != TokenType.COMMA:
+            opens = chunk[position].token_type == TokenType.L_PAREN
+            position = closing(chunk, position) if opens else position + 1
+        position += 1
+    text.add_created(target)
+    return True
+
+
+def _function(sql: str, chunk: list[Token], start: int, text: Text, read_text: ReadText) -> bool:
+    """A function in SQL reads what its query reads; it is no table itself."""
+    for position in range(start, len(chunk) - 1):
+        if _word(chunk, position) == "LANGUAGE" and _word(chunk, position + 1) != "SQL":
+            return False
+        if _word(chunk, position) in ("RETURN", "AS") and _word(chunk, position + 1) in _QUERY:
+            read_text(_rest(sql, chunk, position + 1), text)
+            return True
+    for position in range(start, len(chunk) - 1):
+        body = chunk[position + 1]
+        if _word(chunk, position) == "AS" and body.token_type in STRINGS:
+            if body.text.lstrip(" \t\r\n(").upper().startswith(("SELECT", "WITH")):
+                read_text(body.text, text)
+                return True
+    return False
+
+
+_AFTER_SOURCE = frozenset("KEYS IGNORE APPLY SEQUENCE COLUMNS STORED TRACK WHERE".split())
+
+
+def _captured(
+    sql: str, chunk: list[Token], text: Text, read_text: ReadText, target: str = ""
+) -> bool:
+    """Databricks' APPLY CHANGES INTO t FROM s KEYS ..., and AUTO CDC [INTO t] FROM s KEYS ..."""
+    starts = [
+        position
+        for position in range(len(chunk) - 2)
+        if (_word(chunk, position), _word(chunk, position + 1))
+        in (("APPLY", "CHANGES"), ("AUTO", "CDC"))
+    ]
+    if not starts:
+        return False
+    position = starts[0] + 2
+    while position < len(chunk) - 1 and _word(chunk, position) != "FROM":
+        if _word(chunk, position) == "INTO":
+            _, after = name_at(chunk, position + 1)
+            target = sql[chunk[position + 1].start : chunk[after - 1].end + 1]
+        position += 1
+    end = position + 1
+    while end < len(chunk) and _word(chunk, end) not in _AFTER_SOURCE:
+        end = closing(chunk, end) if _word(chunk, end) == "(" else end + 1
+    if not target or end == position + 1 or end > len(chunk):
+        return False
+    source = sql[chunk[position + 1].start : chunk[end - 1].end + 1]
+    read_text(f"INSERT INTO {target} SELECT * FROM {source}", text)
+    return True

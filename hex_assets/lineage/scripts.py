@@ -1,0 +1,148 @@
+"""What only a script has: variables that name tables, declarations, and Snowflake's `->>`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot.tokenizer_core import Token, TokenType
+
+from hex_assets.lineage.rare import closing
+from hex_assets.lineage.result import Text
+
+ReadText = Callable[[str, Text], None]
+
+_SCRIPTS = frozenset({"snowflake", "databricks", "spark"})
+_QUERY = frozenset({"SELECT", "WITH"})
+_NOTHING = frozenset({"BREAK", "CONTINUE", "ITERATE", "LEAVE", "NULL", "SUSPEND"})
+_NO_ROWS = "(SELECT * FROM TABLE(RESULT_SCAN('')))"
+MAX_GROWTH = 20
+"""Times that a chain of `->>` may grow when each step takes in the steps that it reads."""
+
+
+def read_script(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
+    """Reads a statement that only scripts have; False for all others."""
+    if text.dialect not in _SCRIPTS:
+        return False
+    if text.dialect == "snowflake" and any(t.token_type == TokenType.DARROW for t in chunk):
+        return _flow(sql, chunk, text, read_text)
+    first = _word(chunk, 0)
+    if first in ("SET", "DECLARE"):
+        _keep_value(chunk, text)
+        if first == "SET":
+            return False
+    if first in _NOTHING and len(chunk) <= 2:
+        return True
+    declares = text.declaring or first in ("DECLARE", "LET")
+    text.declaring = first not in ("BEGIN", "LET") and declares
+    if not declares and TokenType.COLON_EQ not in (t.token_type for t in chunk[1:8]):
+        return False
+    if first in ("BEGIN", "IF", "ELSE", "ELSEIF", "FOR", "WHILE", "CREATE", *_QUERY):
+        return False
+    return _assigned(sql, chunk, text, read_text, first)
+
+
+def _word(chunk: list[Token], position: int) -> str:
+    if not 0 <= position < len(chunk) or chunk[position].token_type == TokenType.STRING:
+        return ""
+    return chunk[position].text.upper()
+
+
+def _assigned(sql: str, chunk: list[Token], text: Text, read_text: ReadText, first: str) -> bool:
+    """`x := value`, `LET x INT := value` and what DECLARE lists: only its queries read."""
+    words = [_word(chunk, position) for position in range(len(chunk))]
+    starts = [n for n, word in enumerate(words) if word in _QUERY]
+    if not starts:
+        return (
+            first == "LET"
+            or TokenType.COLON_EQ in (t.token_type for t in chunk)
+            or (text.declaring and first != "DECLARE")
+        )
+    start = starts[0]
+    opens = words[start - 1] == "("
+    end = closing(chunk, start - 1) - 1 if opens else len(chunk)
+    rows = "CURSOR" in words[:start] or "RESULTSET" in words[:start]
+    if not rows and not opens:
+        return False
+    before, text.condition = text.condition, text.condition or not rows
+    try:
+        read_text(sql[chunk[start].start : chunk[end - 1].end + 1], text)
+    finally:
+        text.condition = before
+    return True
+
+
+def _keep_value(chunk: list[Token], text: Text) -> None:
+    """Keeps what a variable is set to, if a string: IDENTIFIER($x) may name a table by it."""
+    start = 2 if _word(chunk, 1) in ("VAR", "VARIABLE") else 1
+    while _word(chunk, start) in ("OR", "REPLACE", "VARIABLE"):
+        start += 1
+    name = _word(chunk, start)
+    ends = chunk[-1].token_type == TokenType.STRING and len(chunk) - start <= 4
+    if ends and _word(chunk, len(chunk) - 2) in ("=", "DEFAULT", ":="):
+        text.variables[name] = chunk[-1].text
+    else:
+        text.variables.pop(name, None)
+
+
+def with_values(chunk: list[Token], variables: dict[str, str]) -> list[Token]:
+    """IDENTIFIER($x), TABLE($x) and IDENTIFIER(x) with the strings that the text has set."""
+    kept: list[Token] = []
+    until = 0
+    position = 0
+    while position < len(chunk):
+        token = chunk[position]
+        if _word(chunk, position) in ("IDENTIFIER", "TABLE") and _word(chunk, position + 1) == "(":
+            until = max(until, closing(chunk, position + 1))
+        marked = token.token_type == TokenType.PARAMETER
+        name = _word(chunk, position + 1) if marked else _word(chunk, position)
+        if 0 < position < until and name in variables and _word(chunk, position - 1) != ".":
+            if marked or token.token_type == TokenType.VAR:
+                value = variables[name]
+                kept.append(
+                    Token(TokenType.STRING, value, token.line, token.col, token.start, token.end)
+                )
+                position += 2 if marked else 1
+                continue
+        kept.append(token)
+        position += 1
+    return kept
+
+
+def _flow(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
+    """`a ->> b ->> c`: each statement may read the result of the n-th before it as $n."""
+    steps: list[list[Token]] = [[]]
+    depth = 0
+    for token in chunk:
+        depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
+        if depth == 0 and token.token_type == TokenType.DARROW:
+            steps.append([])
+        else:
+            steps[-1].append(token)
+    if len(steps) == 1 or not all(steps):
+        return False
+    most = MAX_GROWTH * len(sql)
+    texts: list[str] = []
+    alone = [True] * len(steps)
+    for number, step in enumerate(steps):
+        pieces: list[str] = []
+        done = step[0].start
+        for position in range(1, len(step) - 1):
+            marked = step[position].token_type == TokenType.PARAMETER
+            place = _word(step, position + 1)
+            if not marked or not place.isdecimal() or not 0 < int(place) <= number:
+                continue
+            if _word(step, position - 1) not in ("FROM", "JOIN", ",", "USING"):
+                continue
+            other = number - int(place)
+            is_query = _word(steps[other], 0) in _QUERY
+            alone[other] = alone[other] and not is_query
+            found = f"({texts[other]})" if is_query else _NO_ROWS
+            pieces += [sql[done : step[position].start], found]
+            done = step[position + 1].end + 1
+        texts.append("".join([*pieces, sql[done : step[-1].end + 1]]))
+        if sum(map(len, texts)) > most:
+            return False
+    for statement, is_alone in zip(texts, alone, strict=True):
+        if is_alone:
+            read_text(statement, text)
+    return True
