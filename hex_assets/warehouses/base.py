@@ -79,6 +79,12 @@ class Losses:
     """Statements of Hex's own user without Hex's comment (needs the setting `hexUser`)."""
     log_begins_at: datetime | None = None
     """The log's oldest row, where that is inside the window: what was before is not there."""
+    details_gone_count: int | None = None
+    """Statements that are known to have run, of which the log has no details any more."""
+    unreadable_count: int | None = None
+    """Records of a log file that cannot be read: torn, or of another form."""
+    first_unreadable: str | None = None
+    """File and line of the first of them."""
 
 
 class LogSourceError(Exception):
