@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from sqlglot import exp
 
 from hex_assets.lineage.dialects import IMPLICIT_RECURSION
 from hex_assets.lineage.froms import FromReader
 from hex_assets.lineage.names import text_of
+from hex_assets.lineage.picks import PICKS, like_of, pick_of, picked_by
 from hex_assets.lineage.reader import Cte, Env
 from hex_assets.lineage.relations import (
     NOTHING,
@@ -254,6 +253,9 @@ class QueryReader(FromReader):
             if _is_star(item):
                 self.star(item, result, scope, env)
                 continue
+            if self.reading.picks or isinstance(item, PICKS):
+                if self.picked(item, result, scope, env):
+                    continue
             value = item.this if isinstance(item, exp.Alias) else item
             found = self.origins(value, scope, env, aliases=lateral)
             if isinstance(item, exp.Aliases):
@@ -265,6 +267,38 @@ class QueryReader(FromReader):
             if isinstance(item, exp.Alias) or (self.dialect == "tsql" and name):
                 scope.aliases.setdefault(name.casefold(), found)
         return result
+
+    def picked(self, item: exp.Expr, result: Derived, scope: Scope, env: Env) -> bool:
+        """Adds each column that a pattern picks; False where it picks none or they are unknown."""
+        pick = pick_of(item, within=self.reading.picks)
+        if pick is None:
+            return False
+        whole = Derived()
+        self.star(pick.star, whole, scope, env)
+        if whole.is_open():
+            plain = pick.rest is None and not pick.applied and not pick.alias
+            if plain:
+                result.pass_on(Rest(whole))
+            return plain
+        rest = self.origins(pick.rest, scope, env)
+        for name, origins in whole.star():
+            found = pick.match(name)
+            if found is not None:
+                result.add(pick.name_of(name, found), origins | rest)
+        return True
+
+    def picked_row(self, node: exp.Columns, scope: Scope, env: Env) -> Origins:
+        """All columns that COLUMNS(...) picks; nothing where it is not told which."""
+        if isinstance(node.this, (exp.Tuple, exp.Column)) and not node.this.find(exp.Star):
+            named = [node.this, node.args.get("unpack")]  # ClickHouse's COLUMNS(a, b)
+            return merged(self.origins(i, scope, env) for i in named if isinstance(i, exp.Expr))
+        star, match = picked_by(node)
+        whole = Derived()
+        self.star(star, whole, scope, env)
+        every = isinstance(node.this, (exp.Star, exp.Column))
+        if match is None or (whole.is_open() and not every):
+            return NOTHING
+        return merged(origins for name, origins in whole.star() if match(name))
 
     def output_name(self, item: exp.Expr) -> str:
         """The name of an output column: its alias, or else the expression's text."""
@@ -291,7 +325,7 @@ class QueryReader(FromReader):
         renamed = {a.this.name.casefold(): a.alias for a in node.args.get("rename") or ()}
         skip = frozenset(hidden | set(replaced) | set(renamed))
         only = node.args.get("ilike")  # Snowflake's * ILIKE 'pattern'
-        like = _pattern(only.name) if isinstance(only, exp.Literal) else None
+        like = like_of(only.name) if isinstance(only, exp.Literal) else None
         if isinstance(item, exp.Column):
             starred = self.starred([part.name for part in item.parts[:-1]], scope)
             relations = [] if starred is None else [starred]
@@ -317,12 +351,6 @@ class QueryReader(FromReader):
                 result.add(name, merged(r.lookup(key, key)[1] for r in relations))
         for key, origins in replaced.items():
             result.add(key, origins)
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    """The expression of a LIKE pattern over folded names."""
-    words = {"%": ".*", "_": "."}
-    return re.compile("".join(words.get(c, re.escape(c)) for c in text.casefold()))
 
 
 def _is_expression(cte: Cte) -> bool:

@@ -72,6 +72,8 @@ class Reading:
     unresolved: dict[str, None] = field(default_factory=dict)
     known: dict[tuple[str, ...], TableRef] = field(default_factory=dict)
     dynamic: bool = False
+    picks: bool = False
+    """Whether COLUMNS(...) may stand within an expression."""
     ticks: int = 0
 
     def tick(self) -> None:
@@ -141,6 +143,10 @@ class ExpressionReader:
         """The relation that a query gives."""
         raise NotImplementedError
 
+    def picked_row(self, node: exp.Columns, scope: Scope, env: Env) -> Origins:
+        """The columns that COLUMNS(...) picks."""
+        raise NotImplementedError
+
     def table_argument(self, table: exp.Table, scope: Scope, env: Env) -> Origins:
         """The columns of a table that is given to a function."""
         raise NotImplementedError
@@ -187,6 +193,9 @@ class ExpressionReader:
                 continue
             elif isinstance(item, exp.Table):
                 found.append(self.table_argument(item, scope, env))
+                continue
+            elif isinstance(item, exp.Columns):
+                found.append(self.picked_row(item, scope, env))
                 continue
             elif isinstance(item, exp.Window):
                 self.window(item, scope, env, aliases)

@@ -17,6 +17,7 @@ from hex_assets.lineage.fallback import read_names
 from hex_assets.lineage.model import SchemaProvider, StatementLineage
 from hex_assets.lineage.objects import read_object
 from hex_assets.lineage.patterns import read_pattern
+from hex_assets.lineage.picks import HAS_COLUMNS
 from hex_assets.lineage.rare import without_rare_clauses
 from hex_assets.lineage.reader import Malformed, Reading, TooSlow
 from hex_assets.lineage.relations import MAX_COLUMNS, TooWide
@@ -281,6 +282,8 @@ def _read_tree(sql: str, chunk: list[Token], tree: exp.Expr, text: Text, dialect
         return True
     schema = text.made if text.made.tables else text.made.schema
     reading = Reading(dialect, schema, text.deadline)
+    if dialect in ("duckdb", "clickhouse"):
+        reading.picks = HAS_COLUMNS.search(sql, chunk[0].start, chunk[-1].end + 1) is not None
     try:
         has_lineage = StatementReader(reading).read(tree)
     except Malformed as error:
