@@ -138,7 +138,9 @@ def _spool_folder(run_id: str, warehouse: str, day: str) -> Path:
     return Path(tempfile.gettempdir()) / f"hex_assets_{run_id}_{warehouse}_{day}"
 
 
-def _known(values: dict[str, int | datetime | None]) -> dict[str, int | dg.MetadataValue]:
+def _known(
+    values: dict[str, int | str | datetime | None],
+) -> dict[str, int | str | dg.MetadataValue]:
     return {
         name: dg.MetadataValue.timestamp(value) if isinstance(value, datetime) else value
         for name, value in values.items()

@@ -16,6 +16,7 @@ MODULES: dict[str, str] = {
     "redshift": "hex_assets.warehouses.redshift:RedshiftSettings",
     "mysql": "hex_assets.warehouses.mysql:MySQLSettings",
     "postgres": "hex_assets.warehouses.postgres:PostgresSettings",
+    "postgresFiles": "hex_assets.warehouses.postgres_files:PostgresFilesSettings",
     "presto": "hex_assets.warehouses.trino:PrestoSettings",
     "snowflake": "hex_assets.warehouses.snowflake:SnowflakeSettings",
     "trino": "hex_assets.warehouses.trino:TrinoSettings",
