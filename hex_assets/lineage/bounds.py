@@ -32,9 +32,11 @@ def is_light(tokens: list[Token]) -> bool:
     """Whether a parser ends soon, whatever the statement says."""
     if len(tokens) > LIGHT_TOKENS:
         return False
+    kinds = [token.token_type for token in tokens]
+    if sum(kinds.count(kind) for kind in (*_OPENS, TokenType.JOIN)) <= LIGHT_DEPTH:
+        return True  # the usual statement, at the speed of a list
     depth = deepest = joins = most_joins = 0
-    for token in tokens:
-        kind = token.token_type
+    for kind in kinds:
         if kind in _OPENS:
             depth += 1
             if depth > deepest:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlglot.dialects.dialect import Dialect
+
 ALIASES = {
     "": "",
     "alloydb": "postgres",
@@ -72,6 +78,15 @@ THREE_LEVELS = frozenset({"snowflake", "databricks", "tsql", "trino", "presto", 
 """Dialects in which `a.b` is a table `b` of a schema `a` in the current database or catalog."""
 
 
+@lru_cache(maxsize=64)
+def grammar(name: str) -> Dialect:
+    """Sqlglot's dialect of a canonical name: its tokenizer and its parser."""
+    from sqlglot.dialects.dialect import Dialect
+
+    return Dialect.get_or_raise(name or None)
+
+
+@lru_cache(maxsize=256)
 def canonical(dialect: str | None) -> str:
     """Sqlglot's name of a dialect; raises ValueError for one that nobody knows."""
     from sqlglot.dialects.dialect import Dialect

@@ -16,6 +16,7 @@ from hex_assets.lineage import frames
 from hex_assets.lineage.cache import CacheStore
 from hex_assets.lineage.comment import LABEL
 from hex_assets.lineage.log import annotate_with_sql, complete
+from hex_assets.lineage.outcome import TableItem, UseItem, WriteItem
 from hex_assets.lineage.resolve import Catalog
 from hex_assets.lineage.statements import Analyst, Defaults, Services, distinct
 from hex_assets.tables import EDGES, QUERY_LOG
@@ -71,15 +72,7 @@ def derive_edges(
     results = analyst.results
     return _edges(
         _fold_runs(runs),
-        [
-            (
-                [vars(item) for item in result.tables],
-                [vars(item) for item in result.uses],
-                [vars(item) for item in result.written],
-                result.status,
-            )
-            for result in results
-        ],
+        [(found.tables, found.uses, found.written, found.status) for found in results],
     )
 
 
@@ -153,11 +146,20 @@ def edges_of(log: pa.Table, statements: pa.Table) -> pa.Table:
     log = log.select(names).join(row, ["warehouse", "statement_id"], join_type="inner")
     firsts = statements.take(pa.array(frames.first_rows(numbers, len(lineages))))
     columns = [firsts[name].to_pylist() for name in ("tables", "uses", "written_columns", "status")]
-    return _edges(_runs(log), list(zip(*columns, strict=True)))
+    lineage = [
+        (
+            [TableItem(**item) for item in tables],
+            [UseItem(**item) for item in uses],
+            [WriteItem(**item) for item in written or ()],
+            status,
+        )
+        for tables, uses, written, status in zip(*columns, strict=True)
+    ]
+    return _edges(_runs(log), lineage)
 
 
-Lineage = tuple[list[dict[str, Any]], list[dict[str, Any]], "list[dict[str, Any]] | None", str]
-"""Tables, uses, written columns and status of a result, as in `tables.STATEMENTS`."""
+Lineage = tuple[Sequence[TableItem], Sequence[UseItem], Sequence[WriteItem], str]
+"""Tables, uses, written columns and status of a result."""
 
 
 def _edges(runs: pa.Table, lineages: Sequence[Lineage]) -> pa.Table:
@@ -226,18 +228,15 @@ def _items(lineages: Sequence[Lineage]) -> pa.Table:
         partial = status == "partial"
         bases = {}
         for item in tables:
-            base = (
-                number, partial, item["table"], item["fqn"], item["direction"], item["evidence"],
-            )  # fmt: skip
+            base = (number, partial, item.table, item.fqn, item.direction, item.evidence)
             rows.append((*base, None, nothing, nothing, nothing))
-            bases[item["table"], item["direction"]] = base
+            bases[item.table, item.direction] = base
         for use in uses:
-            if known := bases.get((use["table"], "read")):
-                flows = use["output_columns"]
-                rows.append((*known, use["column"], use["usage"], flows, nothing))
-        for target in written or ():
-            if known := bases.get((target["table"], "write")):
-                rows.append((*known, target["column"], nothing, nothing, target["sources"]))
+            if known := bases.get((use.table, "read")):
+                rows.append((*known, use.column, use.usage, use.output_columns, nothing))
+        for target in written:
+            if known := bases.get((target.table, "write")):
+                rows.append((*known, target.column, nothing, nothing, target.sources))
     names = ("table", "table_fqn", "direction", "evidence", "column", "usage", "output_columns")
     fields = [pa.field("lineage", pa.int64()), pa.field("partial", pa.bool_())]
     fields += [EDGES.schema.field(n).with_nullable(True) for n in (*names, "source_columns")]

@@ -42,9 +42,10 @@ _LITERALS_MATTER = frozenset(
     read_csv read_csv_auto read_parquet read_json read_json_auto read_files parquet_scan
     csv_scan sqlite_scan postgres_scan mysql_scan delta_scan iceberg_scan match_recognize""".split()
 )
-_TABLE_FUNCTION = re.compile(r"\b(?:from|join|apply)\s+[\w.]+\s*\(")
+# Each begins with a set of characters, so that the search jumps from one of them to the next.
+_TABLE_FUNCTION = re.compile(r"[fja](?<!\w.)(?:(?<=f)rom|(?<=j)oin|(?<=a)pply)\s+[\w.]+\s*\(")
 _UNDELIMITED = re.compile(r"\$\w*\$|\{\{|\{%|/\*[!+]|/\*[^*]*/\*|@")
-_RAW_STRING = re.compile(r"\b(?:[rR][bB]?|[bB][rR]|[eE])['\"]")
+_RAW_STRING = re.compile(r"['\"](?:(?<=\b[rReE].)|(?<=\b[rR][bB].)|(?<=\b[bB][rR].))")
 _BEGINS = re.compile(r"[\s(]*(?:select|with|insert|create|merge|update|delete)\b", re.IGNORECASE)
 
 
@@ -232,21 +233,28 @@ class _Rules:
         literal = rf"(?:{string}|-?{number})"
         # `->` and `#>` are JSON paths, `=>` names an argument.
         operator = r"(?:(?<![-\#=>])[=<>]=?|<>|!=|\|\||[-+*/%])\s*"
-        word = r"\b(?:like|ilike|rlike|and|or|when|then|between|limit|offset)\s+"
+        words = "like ilike rlike and or when then between limit offset".split()
+        word = rf"\b(?:{'|'.join(map(_any_case, words))})\s+"
         argument = r"[(,]\s*"
         starts = [*quotes, *tokenizer.IDENTIFIERS, *tokenizer.COMMENTS]
         # Nothing below begins otherwise: most characters are passed without trying each branch.
         begins = "".join(mark[0] if isinstance(mark, str) else mark[0][0] for mark in starts)
-        begins = rf"(?=[\s=<>!|+*/%(),\-{re.escape(begins)}]|\b[ilraowtbsf])"
+        begins = rf"(?=[\s=<>!|+*/%(),\-{re.escape(begins)}]|\b[ilraowtbsfILRAOWTBSF])"
+        in_, select, from_, distinct = map(_any_case, ("in", "select", "from", "distinct"))
         self.pattern = re.compile(
             rf"{begins}(?:(?P<blank>(?:{'|'.join(comments)}|[ \t]*[\r\n]\s*|[ \t]{{2,}})+)"
-            rf"|(?P<list>\bin\s*\(\s*{literal}(?:\s*,\s*{literal})*\s*\))"
+            rf"|(?P<list>\b{in_}\s*\(\s*{literal}(?:\s*,\s*{literal})*\s*\))"
             rf"|(?P<before>{operator}|{word}){literal}(?!\s*(?:{string}))"
             rf"|(?P<before_string>{argument})(?:{string})(?=\s*[,)])"
-            rf"|(?P<mark>[()]|\bselect\b|(?<!distinct\s)\bfrom\b)"
+            rf"|(?P<mark>[()]|\b{select}\b|(?<!{distinct}\s)\b{from_}\b)"
             rf"|(?P<keep>{'|'.join([*strings, *names])}))",
-            re.IGNORECASE | re.DOTALL,
+            re.DOTALL,
         )
+
+
+def _any_case(word: str) -> str:
+    """A pattern of a word; `re` rejects a branch by its first set, with IGNORECASE it cannot."""
+    return "".join(f"[{letter}{letter.upper()}]" for letter in word)
 
 
 @lru_cache(maxsize=64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from hex_assets.lineage.model import StatementLineage
 from hex_assets.lineage.reasons import describe
@@ -16,8 +17,7 @@ EngineTables = tuple[tuple[str, tuple[str, ...]], ...]
 _LISTS_BASES = frozenset({"clickhouse", "bigquery", "databricks", "trino", "presto"})
 
 
-@dataclass(frozen=True)
-class TableItem:
+class TableItem(NamedTuple):
     """A table that a statement touches."""
 
     name: str
@@ -27,8 +27,7 @@ class TableItem:
     evidence: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class UseItem:
+class UseItem(NamedTuple):
     """A column that a statement needs; `table` as in `TableItem.table`."""
 
     table: str
@@ -37,8 +36,7 @@ class UseItem:
     output_columns: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class WriteItem:
+class WriteItem(NamedTuple):
     """A written column; `table` and the tables of its sources as in `TableItem.table`."""
 
     table: str

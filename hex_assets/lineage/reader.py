@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
 
 from sqlglot import exp
 
@@ -16,6 +18,7 @@ from hex_assets.lineage.scopes import Scope
 
 MODEL_FUNCTIONS = (exp.Predict, exp.MLForecast, exp.GenerateEmbedding, exp.MLTranslate)
 """BigQuery's functions of a model, which comes first and is no table."""
+_WITH_NAMES = (*MODEL_FUNCTIONS, exp.JSONValue)
 _METHODS = {
     "tsql": frozenset("value query nodes exist tostring stastext stdistance".split()),
     "duckdb": frozenset(
@@ -168,6 +171,11 @@ class ExpressionReader:
         while stack:
             self.reading.tick()
             item = stack.pop()
+            if _is_plain(type(item)):
+                children = [c for c in _children(item) if not isinstance(c, exp.Identifier)]
+                children.reverse()
+                stack += children
+                continue
             if isinstance(item, exp.Column):
                 found.append(self.column(item, scope, aliases, prefer_alias))
                 continue
@@ -179,9 +187,12 @@ class ExpressionReader:
                 if isinstance(field, exp.Column) and self.in_table(field, scope, env):
                     stack.append(item.this)
                     continue
-            if isinstance(item, MODEL_FUNCTIONS) and isinstance(item.this, exp.Table):
-                stack.extend(child for child in _children(item) if child is not item.this)
-                continue
+            if isinstance(item, _WITH_NAMES):  # of a model, of a type
+                is_json = isinstance(item, exp.JSONValue)
+                name = item.args.get("returning") if is_json else item.this
+                if is_json or isinstance(name, exp.Table):
+                    stack.extend(child for child in _children(item) if child is not name)
+                    continue
             if isinstance(item, exp.Subquery):
                 if isinstance(item.this, (exp.Query, exp.Table)):
                     found.append(self.query(item, env, scope).row())
@@ -393,6 +404,19 @@ def _is_json_path(node: exp.Lambda, dialect: str) -> bool:
     while isinstance(first, exp.Expr) and not isinstance(first, exp.Literal):
         first = first.this if isinstance(first, (exp.Binary, exp.JSONExtract, exp.Cast)) else None
     return isinstance(first, exp.Literal) and first.is_string
+
+
+_SPECIAL = (
+    *(exp.Column, exp.Select, exp.SetOperation, exp.Subquery, exp.Exists, exp.Table, exp.In),
+    *(exp.DataType, exp.Window, exp.Alias, exp.Dot, exp.Lambda, exp.Comprehension, exp.Anonymous),
+    *_WITH_NAMES,
+)
+
+
+@cache
+def _is_plain(kind: type[Any]) -> bool:
+    """Whether the value of such a node comes from its parts and nothing else; most do."""
+    return not issubclass(kind, _SPECIAL)
 
 
 def _children(node: exp.Expr) -> Iterable[exp.Expr]:

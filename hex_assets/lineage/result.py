@@ -108,7 +108,8 @@ class Text:
             self.miss("dynamic", "a table's name is known only when the statement runs")
         if isinstance(tree, exp.Create):
             self._created(tree, reading)
-        into = tree.find(exp.Into) if isinstance(tree, exp.Query) else None
+        writing = bool(reading.targets) and isinstance(tree, exp.Query)
+        into = tree.find(exp.Into) if writing else None
         if into is not None:
             for ref in reading.targets.values():
                 if into.args.get("temporary") or ref.parts[-1].startswith("#"):

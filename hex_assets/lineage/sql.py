@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlglot import exp
-from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
@@ -100,7 +99,7 @@ def extract(
 def _read_keywords(sql: str, text: Text) -> None:
     """Reads a text of which the time is over: nothing is parsed, nothing is read twice."""
     sql = tokens.without_jinja(tokens.without_run_quotes(sql))
-    found, cut = tokens.tokenized(sql, Dialect.get_or_raise(text.dialect or None))
+    found, cut = tokens.tokenized(sql, dialects.grammar(text.dialect))
     chunks = tokens.statements(found)
     for number, chunk in enumerate(chunks):
         if chunk[0].text.upper() not in NO_LINEAGE or len(chunks) == 1:
@@ -116,7 +115,7 @@ def read_to_the_end(sql: str, dialect: str, schema: SchemaProvider | None) -> St
 
 def _read_text(sql: str, text: Text) -> None:
     text.spend(len(sql) // CHARACTERS_A_TOKEN)
-    dialect = Dialect.get_or_raise(text.dialect or None)
+    dialect = dialects.grammar(text.dialect)
     if text.dialect in ("snowflake", "postgres", "redshift", ""):
         sql = tokens.without_run_quotes(sql)
     found, cut = tokens.tokenized(sql, dialect)
@@ -135,7 +134,7 @@ def _read_text(sql: str, text: Text) -> None:
         if len(found) > MAX_TOKENS and len(tokens.shortened(found)) > MAX_TOKENS:
             raise bounds.TooLarge(f"{len(found):,} tokens")
         raise bounds.Heavy
-    chunks = tokens.statements(found)
+    chunks = tokens.statements(found) if ";" in sql or not found else [found]
     for number, chunk in enumerate(chunks):
         chunk = tokens.without_format(chunk, text.dialect)
         chunk_cut = cut and number == len(chunks) - 1
@@ -241,7 +240,7 @@ def _parse(sql: str, chunk: list[Token], text: Text) -> bool:
             return False
         statement = sql[chunk[0].start : chunk[-1].end + 1]
         try:
-            again = tokens.shortened(Dialect.get_or_raise(other or None).tokenize(statement))
+            again = tokens.shortened(dialects.grammar(other).tokenize(statement))
         except SqlglotError:
             continue
         _be_bounded(again, text)
@@ -253,7 +252,7 @@ def _parse(sql: str, chunk: list[Token], text: Text) -> bool:
 
 def _parse_as(sql: str, chunk: list[Token], text: Text, dialect: str) -> bool:
     try:
-        trees = Dialect.get_or_raise(dialect or None).parser().parse(chunk, sql)
+        trees = dialects.grammar(dialect).parser().parse(chunk, sql)
     except RecursionError:
         raise
     except Exception as error:  # its compiled parser raises TypeError and more on broken SQL
@@ -320,7 +319,7 @@ def _parse_pieces(sql: str, chunk: list[Token], text: Text) -> bool:
         return False
     bounds = [*starts, len(chunk)]
     pieces: list[tuple[exp.Expr, list[Token]]] = []
-    parser = Dialect.get_or_raise(text.dialect or None).parser
+    parser = dialects.grammar(text.dialect).parser
     index = 0
     while index < len(bounds) - 1:
         word = chunk[bounds[index]].text.upper()

@@ -297,9 +297,9 @@ def _results(analyst: Analyst) -> pa.Table:
                 "ambiguous": result.ambiguous,
                 "evidence": result.evidence,
                 "seconds": result.seconds,
-                "tables": [vars(table) for table in result.tables],
-                "uses": [vars(use) for use in result.uses],
-                "written_columns": [vars(written) for written in result.written],
+                "tables": [table._asdict() for table in result.tables],
+                "uses": [use._asdict() for use in result.uses],
+                "written_columns": [written._asdict() for written in result.written],
             }
         )
     schema = pa.schema([STATEMENTS.schema.field(name) for name in rows[0]])

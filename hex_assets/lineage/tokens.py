@@ -330,6 +330,8 @@ def without_tsql_words(tokens: list[Token]) -> list[Token]:
 
 def without_double_parentheses(tokens: list[Token]) -> list[Token]:
     """`((x))` as `(x)`, where deep: the parser tries each of them in several ways."""
+    if [token.token_type for token in tokens].count(TokenType.L_PAREN) < DEEP:
+        return tokens
     partner: dict[int, int] = {}
     stack: list[int] = []
     deepest = 0
