@@ -110,9 +110,9 @@ class Clock:
 
     def at(self, moment: bytes, abbreviation: bytes) -> datetime | None:
         """The moment in UTC; None where the zone's abbreviation is not one of `log_timezone`."""
-        naive = datetime.fromisoformat(moment.decode())
         if abbreviation in (b"UTC", b"GMT", b"Z"):
-            return naive.replace(tzinfo=timezone.utc)
+            return datetime.fromisoformat(moment.decode() + "+00:00")
+        naive = datetime.fromisoformat(moment.decode())
         for fold in (0, 1):
             local = naive.replace(tzinfo=self._zone, fold=fold)
             if local.tzname() == abbreviation.decode():
