@@ -1,6 +1,6 @@
-"""Jobs, schedules and the sensor that launches the publication."""
+"""Jobs, schedules, and the sensors that launch what is due."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -22,7 +22,7 @@ RUNNING = (
     dg.DagsterRunStatus.CANCELING,
 )
 MAX_ATTEMPTS = 5
-"""Launches of one set of edges before the sensor leaves a failing publication to a person."""
+"""Launches for one set of data before a sensor leaves a failing run to a person."""
 
 
 def range_tags(first: str, last: str) -> dict[str, str]:
@@ -165,26 +165,107 @@ def publish_sensor(
             return
         derived = _latest(instance, names.edges)
         published = _latest(instance, names.publication)
-        pending = [day for day, at in derived.items() if at > published.get(day, -1)]
+        pending = {day: at for day, at in derived.items() if at > published.get(day, -1)}
         if not pending:
             yield dg.SkipReason(f"all {len(derived)} days with edges are published")
-        for first, last in contiguous_ranges(pending):
-            newest = max(at for day, at in derived.items() if first <= day <= last)
-            # A run key is taken for ever, by failed runs too: the attempt is part of it.
-            marker = f"{first}...{last}@{newest}"
-            attempt = instance.get_runs_count(dg.RunsFilter(tags={"hex_assets/edges": marker})) + 1
-            if attempt > MAX_ATTEMPTS:
-                yield dg.SkipReason(
-                    f"publishing {first}...{last} failed {MAX_ATTEMPTS} times; mend the cause and "
-                    f"materialize {names.publication.to_user_string()} for these days"
-                )
-                continue
-            yield dg.RunRequest(
-                run_key=f"{marker}#{attempt}",
-                tags=range_tags(first, last) | {"hex_assets/edges": marker},
-            )
+        yield from _launches(instance, pending, "hex_assets/edges", names.publication)
 
     return sensor
+
+
+def lineage_sensor(
+    names: Names,
+    job: UnresolvedAssetJobDefinition,
+    logs: Sequence[dg.AssetKey],
+    derived: Sequence[dg.AssetKey],
+    min_seconds: int = 60,
+) -> dg.SensorDefinition:
+    """Derive the lineage of every day that has a log newer than its edges.
+
+    A warehouse that is down fails its own asset, and Dagster skips what comes behind it in that
+    run, for the other warehouses too. So their lineage gets a run of its own, and one more when
+    the missing log is read.
+
+    Args:
+        names: the assets' keys.
+        job: the job that derives lineage; the sensor launches a part of it.
+        logs: the query logs' assets.
+        derived: what to materialize: the ledger, the edges, the report.
+        min_seconds: between two looks.
+    """
+
+    @dg.sensor(
+        name=names.plain("lineage_sensor"),
+        job=job,
+        minimum_interval_seconds=min_seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Derives each day of which a query log is newer than the edges.",
+    )
+    def sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        instance = context.instance
+        busy = _at_work(instance, job.name, {*logs, *derived})
+        if busy:
+            yield dg.SkipReason(f"run {busy} reads logs or derives lineage; waiting for it to end")
+            return
+        read: dict[str, int] = {}
+        for log in logs:
+            for day, at in _latest(instance, log).items():
+                read[day] = max(at, read.get(day, -1))
+        edges, catalogs = _latest(instance, names.edges), _latest(instance, names.catalog_tables)
+        pending = {day: at for day, at in read.items() if at > edges.get(day, -1)}
+        ready = {day: at for day, at in pending.items() if day in catalogs}
+        if not pending:
+            yield dg.SkipReason(f"the edges of all {len(read)} days with logs are newer than these")
+        elif not ready:
+            yield dg.SkipReason(
+                f"{len(pending)} days with new logs, such as {min(pending)}, wait for "
+                f"{names.catalog_tables.to_user_string()} of the day"
+            )
+        yield from _launches(instance, ready, "hex_assets/logs", names.edges, derived)
+
+    return sensor
+
+
+def _at_work(instance: dg.DagsterInstance, job: str, keys: set[dg.AssetKey]) -> str | None:
+    """The id of an unfinished run of a job, or of any run of some of the assets."""
+    for run in instance.get_runs(dg.RunsFilter(statuses=list(RUNNING))):
+        if run.job_name == job or keys & set(run.asset_selection or ()):
+            return run.run_id
+    return None
+
+
+def _launches(
+    instance: dg.DagsterInstance,
+    pending: Mapping[str, int],
+    tag: str,
+    key: dg.AssetKey,
+    assets: Sequence[dg.AssetKey] | None = None,
+) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """A run for each range of days without a gap, at most `MAX_ATTEMPTS` times.
+
+    Args:
+        instance: where attempts are counted.
+        pending: day -> storage id of the newest data that it waits for.
+        tag: name of the tag that tells the attempts of one range and data.
+        key: the asset that a person would materialize.
+        assets: what the run materializes; all of the job's by default.
+    """
+    for first, last in contiguous_ranges(list(pending)):
+        newest = max(at for day, at in pending.items() if first <= day <= last)
+        # A run key is taken for ever, by failed runs too: the attempt is part of it.
+        marker = f"{first}...{last}@{newest}"
+        attempt = instance.get_runs_count(dg.RunsFilter(tags={tag: marker})) + 1
+        if attempt > MAX_ATTEMPTS:
+            yield dg.SkipReason(
+                f"{key.to_user_string()} of {first}...{last} failed {MAX_ATTEMPTS} times; mend the "
+                "cause and materialize it for these days"
+            )
+            continue
+        yield dg.RunRequest(
+            run_key=f"{marker}#{attempt}",
+            tags=range_tags(first, last) | {tag: marker},
+            asset_selection=assets,
+        )
 
 
 def _latest(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, int]:

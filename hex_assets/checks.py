@@ -25,7 +25,7 @@ def asset_checks(
     names: Names, days: dg.DailyPartitionsDefinition, settings: Settings
 ) -> list[dg.AssetChecksDefinition]:
     """All checks of the graph."""
-    checks = [_parsed_share(names, days)]
+    checks = [_parsed_share(names, days), _every_log(names, days, settings)]
     for warehouse in settings.warehouses:
         checks += [_comment_found(names, days, warehouse), _cut_texts(names, days, warehouse)]
     if settings.openmetadata:
@@ -50,6 +50,37 @@ def _by_day(
         description=description[:2000],
         metadata=metadata,
     )
+
+
+def _every_log(
+    names: Names, days: dg.DailyPartitionsDefinition, settings: Settings
+) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=names.statements,
+        name="every_query_log",
+        partitions_def=days,
+        description="The day's queries of every warehouse are part of it.",
+    )
+    def check(
+        context: dg.AssetCheckExecutionContext, table_store: TableStoreResource
+    ) -> dg.AssetCheckResult:
+        def day_check(day: str) -> tuple[bool, str]:
+            missing = [
+                warehouse
+                for warehouse in settings.warehouses
+                if not table_store.store.has(names.query_log(warehouse).path, day)
+            ]
+            told = f"without {', '.join(missing)}" if missing else "every warehouse"
+            return not missing, told
+
+        return _by_day(
+            context,
+            "Mend what made query_log/<warehouse> fail and materialize it for the day; the sensor "
+            "lineage_sensor then derives the day again.",
+            day_check,
+        )
+
+    return check
 
 
 def _comment_found(

@@ -18,11 +18,12 @@ from hex_assets.assets.operation import operated
 from hex_assets.assets.publication import publication_asset
 from hex_assets.assets.queried_tables import queried_tables_asset
 from hex_assets.assets.query_log import query_log_asset, resource_key
-from hex_assets.assets.report import report_asset
+from hex_assets.assets.report import report_asset, report_key
 from hex_assets.automation import (
     daily_schedule,
     derive_job,
     doctor_job,
+    lineage_sensor,
     publish_job,
     publish_sensor,
     trailing_schedule,
@@ -51,12 +52,12 @@ def build_definitions(
     executor: dg.ExecutorDefinition | None = dg.in_process_executor,
     resources: Mapping[str, Any] | None = None,
 ) -> dg.Definitions:
-    """The assets, checks, jobs, schedules, sensor and resources for the given settings.
+    """The assets, checks, jobs, schedules, sensors and resources for the given settings.
 
     Args:
         settings: validated settings, see `hex_assets.settings.load_settings`.
-        key_prefix: put in front of every asset key, and of the names of jobs, schedules and the
-            sensor (joined by `_`), to merge into another Dagster project.
+        key_prefix: put in front of every asset key, and of the names of jobs, schedules and
+            sensors (joined by `_`), to merge into another Dagster project.
         executor: one process by default, because each step of the multiprocess executor pays all
             imports again; None leaves it to the project that these are merged into.
         resources: put in place of ours by key, such as an IO manager of your own under `tables`.
@@ -77,6 +78,8 @@ def build_definitions(
         report_asset(names, days, settings),
     ]
     derive, publish = derive_job(names, [asset.key for asset in assets]), publish_job(names)
+    logs = [names.query_log(warehouse) for warehouse in settings.warehouses]
+    of_lineage = [names.statements, names.edges, report_key(names)]
     publishing = settings.openmetadata is not None
     if publishing:
         assets.append(publication_asset(names, days, settings))
@@ -91,7 +94,10 @@ def build_definitions(
             daily_schedule(names, settings, derive),
             trailing_schedule(names, settings, derive),
         ],
-        sensors=[publish_sensor(names, publish)] if publishing else [],
+        sensors=[
+            *([lineage_sensor(names, derive, logs, of_lineage)] if logs else []),
+            *([publish_sensor(names, publish)] if publishing else []),
+        ],
         resources=_resources(settings) | dict(resources or {}),
         executor=executor,
     )

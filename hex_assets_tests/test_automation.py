@@ -1,4 +1,5 @@
-"""Every day with new edges is published: none is skipped, none twice at once, failures again."""
+"""Every day with new logs is derived and every day with new edges published: none is skipped,
+none twice at once, failures again."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timezone
@@ -13,6 +14,7 @@ from hex_assets.automation import (
     MAX_ATTEMPTS,
     daily_schedule,
     derive_job,
+    lineage_sensor,
     publish_job,
     publish_sensor,
     range_tags,
@@ -38,10 +40,29 @@ def edges() -> None: ...
 def publication() -> None: ...
 
 
+ONE, TWO = NAMES.query_log("one"), NAMES.query_log("two")
+
+
+@dg.multi_asset(
+    specs=[
+        dg.AssetSpec(key, partitions_def=DAYS, skippable=True)
+        for key in (ONE, TWO, NAMES.catalog_tables)
+    ],
+    can_subset=True,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def logs(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+    for key in context.selected_asset_keys:
+        yield dg.MaterializeResult(key)
+
+
 JOB = publish_job(NAMES)
 SENSOR = publish_sensor(NAMES, JOB)
-DERIVE = derive_job(NAMES, [NAMES.edges])
-DEFS = dg.Definitions(assets=[edges, publication], jobs=[JOB, DERIVE], sensors=[SENSOR])
+DERIVE = derive_job(NAMES, [NAMES.edges, ONE, TWO, NAMES.catalog_tables])
+LINEAGE = lineage_sensor(NAMES, DERIVE, [ONE, TWO], [NAMES.edges])
+DEFS = dg.Definitions(
+    assets=[edges, publication, logs], jobs=[JOB, DERIVE], sensors=[SENSOR, LINEAGE]
+)
 
 
 @pytest.fixture
@@ -54,9 +75,16 @@ def derive(instance: dg.DagsterInstance, first: str, last: str) -> None:
     assert dg.materialize([edges], tags=range_tags(first, last), instance=instance).success
 
 
-def evaluate(instance: dg.DagsterInstance) -> tuple[Sequence[dg.RunRequest], str | None]:
+def read_logs(instance: dg.DagsterInstance, first: str, last: str, *keys: dg.AssetKey) -> None:
+    tags = range_tags(first, last)
+    assert dg.materialize([logs], selection=list(keys), tags=tags, instance=instance).success
+
+
+def evaluate(
+    instance: dg.DagsterInstance, sensor: dg.SensorDefinition = SENSOR
+) -> tuple[Sequence[dg.RunRequest], str | None]:
     context = dg.build_sensor_context(instance=instance, definitions=DEFS)
-    tick = SENSOR.evaluate_tick(context)
+    tick = sensor.evaluate_tick(context)
     return tick.run_requests or [], tick.skip_message
 
 
@@ -146,6 +174,65 @@ def schedule_context(*moment: int) -> dg.ScheduleEvaluationContext:
     return dg.build_schedule_context(
         scheduled_execution_time=at, repository_def=DEFS.get_repository_def()
     )
+
+
+def test_the_lineage_of_a_day_is_derived_though_one_warehouse_is_down_and_again_when_it_is_up(
+    instance: dg.DagsterInstance,
+) -> None:
+    read_logs(instance, "2026-01-01", "2026-01-02", ONE, NAMES.catalog_tables)
+    (request,), _ = evaluate(instance, LINEAGE)
+    assert ranges([request]) == [("2026-01-01", "2026-01-02")]
+    assert request.asset_selection == [NAMES.edges]
+    job = DEFS.resolve_job_def("derive_lineage")
+    selection = request.asset_selection
+    assert job.execute_in_process(
+        instance=instance, tags=request.tags, asset_selection=selection
+    ).success
+    requests, message = evaluate(instance, LINEAGE)
+    assert requests == [] and message is not None and "all 2 days" in message
+    read_logs(instance, "2026-01-02", "2026-01-02", TWO)
+    assert ranges(evaluate(instance, LINEAGE)[0]) == [("2026-01-02", "2026-01-02")]
+
+
+def test_a_day_whose_run_derived_its_lineage_is_left_alone(instance: dg.DagsterInstance) -> None:
+    read_logs(instance, "2026-01-01", "2026-01-01", ONE, TWO, NAMES.catalog_tables)
+    derive(instance, "2026-01-01", "2026-01-01")
+    assert evaluate(instance, LINEAGE)[0] == []
+
+
+def test_lineage_waits_for_the_catalog_of_the_day(instance: dg.DagsterInstance) -> None:
+    read_logs(instance, "2026-01-01", "2026-01-01", ONE)
+    requests, message = evaluate(instance, LINEAGE)
+    assert requests == []
+    assert message is not None and "catalog/tables" in message and "2026-01-01" in message
+
+
+@pytest.mark.parametrize("job_name", ["derive_lineage", "__ASSET_JOB"])
+def test_lineage_waits_for_a_run_that_reads_logs(
+    instance: dg.DagsterInstance, job_name: str
+) -> None:
+    read_logs(instance, "2026-01-01", "2026-01-01", ONE, NAMES.catalog_tables)
+    run = create_run_for_test(
+        instance,
+        job_name=job_name,
+        status=DagsterRunStatus.STARTED,
+        asset_selection=frozenset([TWO]) if job_name == "__ASSET_JOB" else None,
+    )
+    requests, message = evaluate(instance, LINEAGE)
+    assert requests == []
+    assert message is not None and run.run_id in message
+
+
+def test_lineage_that_fails_is_not_launched_for_ever(instance: dg.DagsterInstance) -> None:
+    read_logs(instance, "2026-01-01", "2026-01-01", ONE, NAMES.catalog_tables)
+    for _ in range(MAX_ATTEMPTS):
+        (request,), _message = evaluate(instance, LINEAGE)
+        create_run_for_test(
+            instance, job_name="derive_lineage", status=DagsterRunStatus.FAILURE, tags=request.tags
+        )
+    requests, message = evaluate(instance, LINEAGE)
+    assert requests == []
+    assert message is not None and "lineage/edges" in message and "mend" in message
 
 
 def test_the_daily_schedule_asks_for_yesterday() -> None:

@@ -71,6 +71,7 @@ def test_a_good_day_passes_every_check(settings: Settings) -> None:
     texts("select id from orders", "select count(*) from users")
     evaluations = run(settings, *DERIVE)
     assert set(evaluations) == {
+        "every_query_log",
         "hex_comment_found",
         "no_cut_texts",
         "parsed_share",

@@ -90,6 +90,7 @@ def test_with_a_prefix_no_name_meets_one_of_the_project_that_it_is_merged_into()
     assert {found.name for found in repository.sensor_defs} == {
         "publish_sensor",
         "my_bi_publish_sensor",
+        "my_bi_lineage_sensor",
     }
 
 

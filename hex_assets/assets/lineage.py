@@ -24,6 +24,8 @@ from hex_assets.tables import EDGES, QUERY_LOG, STATEMENTS
 from hex_assets.warehouses.base import WarehouseSettings
 
 TOP_REASONS = 10
+LOG_INPUT = "query_log_"
+"""What the inputs of the warehouses' logs are called, before the warehouse's name."""
 
 
 def statements_asset(
@@ -67,7 +69,13 @@ def statements_asset(
         }
         cache.save()
         for day, table in derived.items():
-            context.add_asset_metadata(_statement_summary(table) | columns, partition_key=day)
+            missing = missing_logs(day, query_logs)
+            if missing:
+                context.log.warning(
+                    f"{day}: without the queries of {', '.join(missing)}: not read yet"
+                )
+            summary = _statement_summary(table) | {"missing_query_logs": missing}
+            context.add_asset_metadata(summary | columns, partition_key=day)
         return derived
 
     return statements
@@ -109,7 +117,7 @@ def edges_asset(
 
 def _query_logs(names: Names, settings: Settings) -> dict[str, dg.AssetIn]:
     return {
-        f"query_log_{warehouse}": dg.AssetIn(key=names.query_log(warehouse))
+        f"{LOG_INPUT}{warehouse}": dg.AssetIn(key=names.query_log(warehouse))
         for warehouse in settings.warehouses
     }
 
@@ -118,8 +126,23 @@ def _defaults(warehouse: WarehouseSettings) -> tuple[str | None, str | None]:
     return warehouse.defaultCatalog, warehouse.defaultSchema
 
 
+def missing_logs(day: str, query_logs: Mapping[str, DayTables]) -> list[str]:
+    """Warehouses, or rather their assets' inputs, of which the day's log is not stored."""
+    return sorted(
+        name.removeprefix(LOG_INPUT) for name, log in query_logs.items() if not log.stored(day)
+    )
+
+
 def _log_of(day: str, query_logs: Mapping[str, DayTables]) -> pa.Table:
-    return pa.concat_tables([QUERY_LOG.empty(), *(log[day] for log in query_logs.values())])
+    """The day's rows of every warehouse that was read: one that is down holds up no other.
+
+    Raises:
+        MissingTable: no warehouse's log of the day is stored.
+    """
+    stored = [log for log in query_logs.values() if log.stored(day)]
+    if query_logs and not stored:
+        stored = list(query_logs.values())[:1]  # its error says what to materialize
+    return pa.concat_tables([QUERY_LOG.empty(), *(log[day] for log in stored)])
 
 
 def _statement_summary(table: pa.Table) -> dict[str, Any]:

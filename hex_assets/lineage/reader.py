@@ -171,7 +171,8 @@ class ExpressionReader:
         while stack:
             self.reading.tick()
             item = stack.pop()
-            if _is_plain(type(item)):
+            kind: Any = type(item)
+            if _is_plain(kind):
                 children = [c for c in _children(item) if not isinstance(c, exp.Identifier)]
                 children.reverse()
                 stack += children
@@ -414,7 +415,7 @@ _SPECIAL = (
 
 
 @cache
-def _is_plain(kind: type[Any]) -> bool:
+def _is_plain(kind: Any) -> bool:
     """Whether the value of such a node comes from its parts and nothing else; most do."""
     return not issubclass(kind, _SPECIAL)
 

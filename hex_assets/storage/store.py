@@ -145,6 +145,10 @@ class DayTables(Mapping[str, pa.Table]):
             raise KeyError(day)
         return self._store.read(self._key, day)
 
+    def stored(self, day: str) -> bool:
+        """Whether a day of the run is stored."""
+        return day in self._days and self._store.has(self._key, day)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._days)
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import dagster as dg
+import pyarrow.parquet as pq
 import pytest
 
 from hex_assets.definitions import build_definitions
@@ -106,10 +107,11 @@ def test_a_warehouse_that_is_down_fails_only_its_own_asset(
     )
     definitions = build_definitions(settings)
     keys = [dg.AssetKey(["query_log", name]) for name in warehouses]
+    others = [dg.AssetKey(["catalog", "tables"])]
     job = definitions.resolve_implicit_global_asset_job_def()
     with dg.instance_for_test() as instance:
         result = job.execute_in_process(
-            asset_selection=keys,
+            asset_selection=[*keys, *others],
             partition_key=f"{day:%Y-%m-%d}",
             instance=instance,
             raise_on_error=False,
@@ -120,9 +122,36 @@ def test_a_warehouse_that_is_down_fails_only_its_own_asset(
             if event and event.asset_materialization:
                 found = event.asset_materialization.metadata["hex_query_count"].value
                 counts[key.path[-1]] = found
+        derived, warehouses_seen = lineage_without_it(definitions, instance, tmp_path / "tables")
     tagged = len(EXPECTED_IDS) - 1  # one has the marker in a literal only
     assert counts == {"sales": tagged, "marketing": tagged + 1, "events": tagged}
     (failure,) = [event for event in result.all_events if event.event_type_value == "STEP_FAILURE"]
     assert failure.step_key and "finance" in failure.step_key
     told = str(failure.event_specific_data)
     assert "org-finance" in told and os.environ["SNOWFLAKE_PASSWORD"] not in told
+    assert derived == ["finance"]
+    assert warehouses_seen == {"sales", "marketing", "events"}
+
+
+def lineage_without_it(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, tables: Path
+) -> tuple[object, set[str]]:
+    """Runs what the sensor asks for: the ledger's missing logs, the edges' warehouses."""
+    repository = definitions.get_repository_def()
+    context = dg.build_sensor_context(instance=instance, definitions=definitions)
+    tick = repository.get_sensor_def("lineage_sensor").evaluate_tick(context)
+    (request,) = tick.run_requests or []
+    ledger, edges = (dg.AssetKey(["lineage", name]) for name in ("statements", "edges"))
+    assert request.asset_selection is not None and {ledger, edges} < set(request.asset_selection)
+    job = definitions.resolve_job_def("derive_lineage")
+    done = job.execute_in_process(
+        asset_selection=[ledger, edges], tags=request.tags, instance=instance
+    )
+    assert done.success
+    event = instance.get_latest_materialization_event(ledger)
+    assert event and event.asset_materialization
+    (check,) = (e for e in done.get_asset_check_evaluations() if e.check_name == "every_query_log")
+    assert not check.passed and "without finance" in str(check.description)
+    missing = event.asset_materialization.metadata["missing_query_logs"].value
+    (file,) = (tables / "lineage" / "edges").glob("*.parquet")
+    return missing, set(pq.read_table(file)["warehouse"].to_pylist())
