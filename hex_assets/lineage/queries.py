@@ -186,6 +186,8 @@ class QueryReader(FromReader):
         self.from_clause(node, scope, env)
         if "connect" in args:
             scope.aliases["level"] = NOTHING  # the depth; of a table only where the catalog has it
+        if self.dialect in ("databricks", "spark"):
+            self.time_windows(node, scope, env)
         relation = self.projections(node, scope, env)
         late = scope.allows_lateral_aliases()
         for clause in _FILTERS:
@@ -212,6 +214,14 @@ class QueryReader(FromReader):
             if args.get(clause) is not None:
                 self.origins(args[clause], scope, env)
         return relation
+
+    def time_windows(self, node: exp.Select, scope: Scope, env: Env) -> None:
+        """Spark's GROUP BY window(ts, '5 minutes') makes a column `window` of the time."""
+        group = node.args.get("group")
+        for item in group.expressions if group is not None else ():
+            name = item.name.casefold() if isinstance(item, exp.Anonymous) else ""
+            if name in ("window", "session_window"):
+                scope.aliases[name] = self.origins(item, scope, env)
 
     def grouping(self, node: exp.Select, relation: Derived, scope: Scope, env: Env) -> None:
         """GROUP BY with positions, aliases and grouping sets."""
