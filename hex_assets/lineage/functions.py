@@ -101,11 +101,17 @@ def arguments(call: exp.Expr) -> list[exp.Expr]:
 
 def files_of(call: exp.Expr, dialect: str) -> list[str]:
     """Paths and URLs that a table function reads or writes."""
+    if isinstance(call, exp.TableFromRows) and isinstance(call.this, exp.Expr):
+        call = call.this
     known = _FILE_FUNCTIONS.get(_DIALECTS_ALIKE.get(dialect, dialect), {})
     position = known.get(call_name(call))
     given = arguments(call)
     if dialect == "tsql" and len(given) > 1 and isinstance(given[1], exp.Literal):
         return []  # OPENROWSET of a provider, not of a file
+    if dialect == "snowflake" and call_name(call) == "infer_schema":
+        told = [item for item in given if isinstance(item, exp.Kwarg)]
+        given = [item.expression for item in told if item.this.name.casefold() == "location"]
+        position = 0
     if position is None or position >= len(given):
         return []
     paths = given[position]

@@ -70,6 +70,8 @@ def _special(piece: object, dialect: str) -> Named:
         return Named(dynamic=True) if text is None else Named(parts=parts_of_text(text))
     if isinstance(piece, exp.Literal) and piece.is_string:
         return Named(file=piece.name)
+    if isinstance(piece, exp.DirectoryStage) and isinstance(piece.this, exp.Var):
+        return Named(file=piece.this.name)
     if isinstance(piece, exp.Var) and piece.name.startswith("@"):
         return Named(file=piece.name)
     if isinstance(piece, exp.Parameter) and dialect in ("tsql", "mysql"):

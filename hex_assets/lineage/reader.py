@@ -410,6 +410,7 @@ def _is_json_path(node: exp.Lambda, dialect: str) -> bool:
 _SPECIAL = (
     *(exp.Column, exp.Select, exp.SetOperation, exp.Subquery, exp.Exists, exp.Table, exp.In),
     *(exp.DataType, exp.Window, exp.Alias, exp.Dot, exp.Lambda, exp.Comprehension, exp.Anonymous),
+    *(exp.Star, exp.Columns),
     *_WITH_NAMES,
 )
 
