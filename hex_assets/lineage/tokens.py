@@ -283,6 +283,9 @@ def without_create_clauses(tokens: list[Token]) -> list[Token]:
     if not tokens or tokens[0].text.upper() != "CREATE":
         return tokens
     words = [token.text.upper() for token in tokens]
+    kind = words.index("TABLE") - 1 if "TABLE" in words[2:6] else 0
+    if words[kind] in ("HYBRID", "INTERACTIVE"):  # Snowflake's
+        tokens, words = [*tokens[:kind], *tokens[kind + 1 :]], [*words[:kind], *words[kind + 1 :]]
     for clause in _CLAUSES:
         if words[-len(clause) :] == list(clause):
             return tokens[: -len(clause)]
