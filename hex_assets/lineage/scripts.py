@@ -23,8 +23,8 @@ def read_script(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -
     """Reads a statement that only scripts have; False for all others."""
     if text.dialect not in _SCRIPTS:
         return False
-    if text.dialect == "snowflake" and any(t.token_type == TokenType.DARROW for t in chunk):
-        return _flow(sql, chunk, text, read_text)
+    if text.dialect == "snowflake" and "->>" in sql and _flow(sql, chunk, text, read_text):
+        return True
     first = _word(chunk, 0)
     if first in ("SET", "DECLARE"):
         _keep_value(chunk, text)
