@@ -16,6 +16,7 @@ LIGHT_DEPTH = 8
 LIGHT_TEXT = 3_000
 """Tokens of all statements of a text."""
 _OPENS = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
+_NESTING = (*_OPENS, TokenType.JOIN)
 _CLOSES = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
 _CONDITIONS = frozenset({TokenType.ON, TokenType.USING})
 
@@ -33,7 +34,7 @@ def is_light(tokens: list[Token]) -> bool:
     if len(tokens) > LIGHT_TOKENS:
         return False
     kinds = [token.token_type for token in tokens]
-    if sum(kinds.count(kind) for kind in (*_OPENS, TokenType.JOIN)) <= LIGHT_DEPTH:
+    if sum(map(kinds.count, _NESTING)) <= LIGHT_DEPTH:
         return True  # the usual statement, at the speed of a list
     depth = deepest = joins = most_joins = 0
     for kind in kinds:

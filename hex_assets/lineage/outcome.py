@@ -108,7 +108,7 @@ def outcome(
     ]
     for name, parts, direction in parsed:
         directional = outputs if direction == "write" and outputs else inputs
-        match = _logged_as(parts, directional or ())
+        match = _logged_as(parts, directional) if directional else None
         if match:
             used.add(match)
             resolved = catalog.resolve(tuple(match.split(".")), where)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 from sqlglot import exp
 
 from hex_assets.lineage.bounds import Heavy
@@ -237,7 +239,7 @@ class Text:
         for key in self._temporary & self._read_inside:
             self._targets.pop(key, None)
         names = {key: ".".join(parts) for key, parts in self._sources.items()}
-        columns = self._columns(names)
+        known = [self._names_of(reading, names) for reading in self._readings]
         unresolved: dict[str, None] = {}
         for reading in self._readings:
             unresolved.update(reading.unresolved)
@@ -249,8 +251,8 @@ class Text:
         return StatementLineage(
             sources=tuple(names.values()),
             targets=tuple(".".join(parts) for parts in self._targets.values()),
-            columns=columns,
-            uses=self._uses(names),
+            columns=self._columns(known),
+            uses=self._uses(known),
             files=tuple(self._files),
             source_parts=tuple(self._sources.values()),
             target_parts=tuple(self._targets.values()),
@@ -262,31 +264,33 @@ class Text:
             dialect=self.other_dialect,
         )
 
-    def _column(
-        self, ref: TableRef, column: str, names: dict[Parts, str], reading: Reading
-    ) -> str | None:
-        name = names.get(self.key(self._qualified(ref.parts, reading)))
-        name = name or names.get(self.key(ref.parts))
-        return None if name is None else f"{name}.{column}"
+    def _names_of(self, reading: Reading, names: dict[Parts, str]) -> dict[TableRef, str]:
+        """The tables that a statement reads, by their names in the answer."""
+        found: dict[TableRef, str] = {}
+        for ref in reading.sources.values():
+            name = names.get(self.key(self._qualified(ref.parts, reading)))
+            name = name or names.get(self.key(ref.parts))
+            if name is not None:
+                found[ref] = name
+        return found
 
-    def _columns(self, names: dict[Parts, str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    def _columns(self, known: list[dict[TableRef, str]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
         found: dict[str, tuple[str, dict[str, str]]] = {}
-        for reading in self._readings:
-            read = {id(ref) for ref in reading.sources.values()}
+        for reading, names in zip(self._readings, known, strict=True):
             for output, origins in reading.outputs:
                 entry = found.setdefault(output.casefold(), (output, {}))
                 for ref, column in origins:
-                    full = self._column(ref, column, names, reading) if id(ref) in read else None
-                    if full is not None:
+                    if ref in names:
+                        full = f"{names[ref]}.{column}"
                         entry[1].setdefault(full.casefold(), full)
         return tuple((name, tuple(sorted(columns.values()))) for name, columns in found.values())
 
     def _target_columns(
-        self, names: dict[Parts, str]
+        self, all_names: dict[Parts, str]
     ) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
         found: dict[tuple[str, str], tuple[str, str, dict[str, str]]] = {}
         for reading in self._writings:
-            read = {id(ref) for ref in reading.sources.values()}
+            names = self._names_of(reading, all_names)
             for parts in (ref.parts for ref in reading.targets.values()):
                 written = self._targets.get(self.key(parts)) or self._targets.get(
                     self.key(self._qualified(parts, reading))
@@ -299,24 +303,28 @@ class Text:
                         continue
                     entry = found.setdefault((target, output.casefold()), (target, output, {}))
                     for ref, column in origins:
-                        full = (
-                            self._column(ref, column, names, reading) if id(ref) in read else None
-                        )
-                        if full is not None:
+                        if ref in names:
+                            full = f"{names[ref]}.{column}"
                             entry[2].setdefault(full.casefold(), full)
         return tuple((t, name, tuple(sorted(c.values()))) for t, name, c in found.values())
 
-    def _uses(self, names: dict[Parts, str]) -> tuple[ColumnUse, ...]:
+    def _uses(self, known: list[dict[TableRef, str]]) -> tuple[ColumnUse, ...]:
         found: dict[tuple[str, str], tuple[str, str, set[str]]] = {}
-        for reading in self._readings:
-            read = {id(ref) for ref in reading.sources.values()}
-            for (ref, _), (column, usages) in reading.uses.items():
-                full = self._column(ref, column, names, reading) if id(ref) in read else None
-                if full is not None:
-                    table = full[: -len(column) - 1]
-                    key = (table.casefold(), column.casefold())
-                    found.setdefault(key, (table, column, set()))[2].update(usages)
+        for reading, names in zip(self._readings, known, strict=True):
+            for (ref, folded), (column, usages) in reading.uses.items():
+                if ref in names:
+                    key = (names[ref].casefold(), folded)
+                    found.setdefault(key, (names[ref], column, set()))[2].update(usages)
         return tuple(
-            ColumnUse(table, column, tuple(u for u in USAGES if u in usages))
-            for table, column, usages in found.values()
+            [
+                ColumnUse(table, column, _IN_ORDER[frozenset(usages)])
+                for table, column, usages in found.values()
+            ]
         )
+
+
+_IN_ORDER = {
+    frozenset(some): some
+    for count in range(len(USAGES) + 1)
+    for some in combinations(USAGES, count)
+}
