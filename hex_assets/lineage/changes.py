@@ -90,7 +90,8 @@ class ChangeReader(QueryReader):
         conflict = node.args.get("conflict")
         if conflict is not None and ref is not None:
             scope = Scope(self.dialect)
-            scope.add(Source(ref.parts[-1].casefold(), BaseTable(ref)))
+            alias = target.alias if isinstance(target, exp.Table) else ""
+            scope.add(Source((alias or ref.parts[-1]).casefold(), BaseTable(ref)))
             self.origins(conflict, scope, env)
 
     def target_scope(self, table: exp.Expr | None, env: Env, outer: Scope) -> TableRef | None:
@@ -254,6 +255,10 @@ class ChangeReader(QueryReader):
             raise Malformed("MERGE without its source")
         self.from_item(using, scope, env)
         condition = node.args.get("on")
+        for identifier in node.args.get("using_cond") or ():
+            both = [item.relation for item in scope.sources]
+            self.using(identifier.name, both[:-1], both[-1:], scope)
+            condition = identifier
         if not isinstance(condition, exp.Expr):  # False where ON is missing
             raise Malformed("MERGE without its condition")
         self.reading.use(self.origins(condition, scope, env), "join")
@@ -335,7 +340,9 @@ class ChangeReader(QueryReader):
 
 
 def column_names(target: exp.Expr | None) -> list[str]:
-    """The column list after a target's name."""
+    """The column list after a target's name, or after the alias that PostgreSQL allows it."""
+    if isinstance(target, exp.Table) and isinstance(target.args.get("alias"), exp.TableAlias):
+        return [item.name for item in target.args["alias"].columns]
     if not isinstance(target, exp.Schema):
         return []
     kinds = (exp.Identifier, exp.ColumnDef, exp.Column)

@@ -59,7 +59,8 @@ def read_names(tokens: list[Token], *, cut: bool) -> Names:
         ):
             call = openers[-1] if openers else ""
             from_call = word == "from" and (call in _FROM_FUNCTIONS or before == "distinct")
-            if not from_call:
+            named_so = position + 1 < len(tokens) and tokens[position + 1].text in ("=", "=>", ":=")
+            if not from_call and not named_so:
                 if word == "from":
                     in_from[-1] = True
                 parts, after = name_at(tokens, position + 1)

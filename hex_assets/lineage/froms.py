@@ -250,7 +250,12 @@ class FromReader(PivotReader):
             names = [*(names or [name]), *known]
         elif names:
             fields = 0
-        scope.add(Source(name.casefold(), Produced(origins, names or [name], fields)))
+        produced: Relation = Produced(origins, names or [name], fields)
+        if len(names) == len(node.expressions) > 1 and self.dialect != "bigquery":
+            produced = Derived()  # one column of each array
+            for column, item in zip(names, node.expressions, strict=True):
+                produced.add(column, self.origins(item, scope, env))
+        scope.add(Source(name.casefold(), produced))
         if isinstance(offset, exp.Identifier):
             unnested = scope.sources[-1].relation
             whole = Derived()

@@ -20,13 +20,23 @@ _STATEMENTS = frozenset(
     "SELECT WITH INSERT UPDATE DELETE MERGE COPY BEGIN DECLARE EXECUTE CALL AUTO APPLY".split()
 )
 _QUERY = frozenset({"SELECT", "WITH", "FROM", "VALUES"})
+_FUNCTIONS = {
+    "postgres": ("FUNCTION",),
+    "redshift": ("FUNCTION",),
+    "duckdb": ("MACRO", "FUNCTION"),
+    "tsql": ("FUNCTION",),
+}
+"""What a function is called where it may be a query."""
 
 
 def read_object(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
     """Reads CREATE of such an object, and CDC into a table; False for all other statements."""
-    if text.dialect not in _LAKEHOUSES:
-        return False
     first = chunk[0].text.upper()
+    if text.dialect not in _LAKEHOUSES:
+        kinds = _FUNCTIONS.get(text.dialect, ()) if first == "CREATE" else ()
+        if not any(_word(chunk, position) in kinds for position in range(1, 5)):
+            return False
+        return _function(sql, chunk, 2, text, read_text)
     if first == "CREATE":
         return _created(sql, chunk, text, read_text)
     if first in ("APPLY", "AUTO"):
@@ -140,6 +150,15 @@ def _function(sql: str, chunk: list[Token], start: int, text: Text, read_text: R
             return False
         if _word(chunk, position) in ("RETURN", "AS") and _word(chunk, position + 1) in _QUERY:
             read_text(_rest(sql, chunk, position + 1), text)
+            return True
+        table = _word(chunk, position) == "AS" and _word(chunk, position + 1) == "TABLE"
+        if table and position + 2 < len(chunk) and text.dialect == "duckdb":
+            read_text(_rest(sql, chunk, position + 2), text)
+            return True
+        opens = _word(chunk, position) in ("AS", "RETURN") and _word(chunk, position + 1) == "("
+        if opens and _word(chunk, position + 2) in _QUERY and text.dialect not in _LAKEHOUSES:
+            end = closing(chunk, position + 1) - 1
+            read_text(sql[chunk[position + 2].start : chunk[end].start], text)
             return True
     for position in range(start, len(chunk) - 1):
         body = chunk[position + 1]

@@ -258,6 +258,12 @@ def _asserted(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> 
     if chunk[0].text.upper() == "PREPARE":
         for position in range(2, len(chunk) - 1):
             if _word(chunk, position) in ("AS", "FROM"):
+                if chunk[position + 1].token_type in STRINGS and position + 2 == len(chunk):
+                    read_text(chunk[position + 1].text, text)  # MySQL's
+                    return True
+                if chunk[position + 1].token_type == TokenType.PARAMETER:
+                    text.miss("dynamic", "the statement is made of strings when it runs")
+                    return True
                 read_text(sql[chunk[position + 1].start : chunk[-1].end + 1], text)
                 return True
         return False
@@ -379,6 +385,7 @@ def _table_queries(sql: str, chunk: list[Token], dialect: str) -> str | None:
         alone = before == "" or before in _BEFORE_TABLE_QUERY or (before == "(" and not is_call)
         if chunk[0].text.upper() == "INSERT" and before not in ("INSERT", "INTO", "OVERWRITE", "("):
             alone = alone or not is_call
+        alone = alone or (before == ")" and not openers and _word(chunk, 0) == "WITH")
         alone = alone or (before == "AS" and chunk[0].text.upper() == "CREATE")
         is_call = is_call or (before == "=>" and bool(openers))
         parts, after = name_at(chunk, position + 1)

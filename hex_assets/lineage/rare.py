@@ -176,6 +176,8 @@ def _json_defaults(tokens: Tokens, position: int, files: list[str]) -> int:
     """JSON_TABLE's and JSON_VALUE's NULL ON EMPTY, DEFAULT '0' ON ERROR."""
     if _word(tokens, position) == "EXISTS" and _word(tokens, position + 1) == "PATH":
         return position + 1
+    if _word(tokens, position) == "AS" and _word(tokens, position + 2) in ("COLUMNS", "PASSING"):
+        return position + 2  # the name of a path
     start = position + 2 if _word(tokens, position) == "DEFAULT" else position + 1
     if start == position + 1 and _word(tokens, position) not in ("NULL", "ERROR", "EMPTY"):
         return 0
@@ -292,6 +294,24 @@ def _outer(tokens: Tokens, position: int, files: list[str]) -> int:
     return position + 1 if _word(tokens, position) == "OUTER" else 0
 
 
+def _analyse(tokens: Tokens, position: int, files: list[str]) -> int:
+    """MariaDB's PROCEDURE ANALYSE() after a query."""
+    words = [_word(tokens, position + n) for n in range(3)]
+    return closing(tokens, position + 2) if words == ["PROCEDURE", "ANALYSE", "("] else 0
+
+
+def _named_arguments(tokens: Tokens, files: list[str]) -> Tokens:
+    """ClickHouse's view(from = 1): a keyword before `=` is the name of a parameter."""
+    kept: Tokens = []
+    for position, token in enumerate(tokens):
+        starts = _word(tokens, position - 1) in ("(", ",") and _word(tokens, position + 1) == "="
+        if starts and token.token_type != TokenType.VAR and token.text.isalpha():
+            kind = TokenType.VAR
+            token = Token(kind, token.text, token.line, token.col, token.start, token.end)
+        kept.append(token)
+    return kept if any(a is not b for a, b in zip(kept, tokens, strict=True)) else tokens
+
+
 def _odbc(tokens: Tokens, position: int, files: list[str]) -> int:
     """ODBC's { oj ... }, { d '...' } and { fn ... }: the braces and the word."""
     kind = tokens[position].token_type
@@ -353,10 +373,13 @@ _OF_ALL = (_plain_create, _dropping(_of_insert), _dropping(_current_of))
 _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "bigquery": (with_known_operators, with_unnest),
     "mysql": (
-        *map(_dropping, (_outfile, _into_variables, _json_defaults, _odbc)),
+        *map(_dropping, (_outfile, _into_variables, _json_defaults, _odbc, _analyse)),
         _group_order,
     ),
-    "clickhouse": tuple(map(_dropping, (_outfile, _limit_by, _paste, _outer))),
+    "clickhouse": (
+        *map(_dropping, (_outfile, _limit_by, _paste, _outer)),
+        _named_arguments,
+    ),
     "postgres": (_only, _dropping(_json_defaults), _dropping(_using_operator)),
     "duckdb": (_after_pivot,),
     "trino": tuple(map(_dropping, (_subset, _json_defaults))),
