@@ -167,17 +167,17 @@ class _Replacer:
         kind, found = match.lastgroup, match[0]
         if kind == "keep":
             return found
-        if kind == "blank":
+        if kind == "blank" or kind == "comment":
             return " "
-        if kind == "mark":
+        if kind == "mark" or kind == "bracket":
             self._mark(found.lower())
             return found
         kept = any(self._in_list)
         if kind == "list":
             return found if kept else "IN (?)"
-        if kind == "before_string" and found[0] == "(":
+        if kind == "argument" and found[0] == "(":
             self._in_list.append(False)
-        return found if kept else f"{match[kind or 0]}?"
+        return found if kept else f"{found[0]}{match[kind or 0]}?"
 
     def _mark(self, word: str) -> None:
         if word == "(":
@@ -202,7 +202,6 @@ class _Rules:
         short = [q for q in quotes if len(q) == 1]
         twice = {q: q + q if q in escapes else "(?!)" for q in short}
         strings += [rf"{q}(?:[^{q}{backslash}]|{body}{twice[q]})*{q}" for q in short]
-        string = "|".join(strings)
         names = []
         for pair in tokenizer.IDENTIFIERS:
             left, right = pair if isinstance(pair, tuple) else (pair, pair)
@@ -225,31 +224,49 @@ class _Rules:
             first += left
             atoms.append(rf"(?<={left}){name[len(left) :]}")
         for comment in comments:
-            size = 2 if comment[0] == "\\" else 1
-            first += comment[:size]
-            atoms.append(rf"(?<={comment[:size]}){comment[size:]}")
+            first += comment[: 2 if comment[0] == "\\" else 1]
+            atoms.append(_after_first(comment))
         self.atoms = re.compile(rf"([{first}](?:{'|'.join(atoms)}))", re.DOTALL)
-        number = r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])"
-        literal = rf"(?:{string}|-?{number})"
-        # `->` and `#>` are JSON paths, `=>` names an argument.
-        operator = r"(?:(?<![-\#=>])[=<>]=?|<>|!=|\|\||[-+*/%])\s*"
-        words = "like ilike rlike and or when then between limit offset".split()
-        word = rf"\b(?:{'|'.join(map(_any_case, words))})\s+"
-        argument = r"[(,]\s*"
-        starts = [*quotes, *tokenizer.IDENTIFIERS, *tokenizer.COMMENTS]
-        # Nothing below begins otherwise: most characters are passed without trying each branch.
-        begins = "".join(mark[0] if isinstance(mark, str) else mark[0][0] for mark in starts)
-        begins = rf"(?=[\s=<>!|+*/%(),\-{re.escape(begins)}]|\b[ilraowtbsfILRAOWTBSF])"
-        in_, select, from_, distinct = map(_any_case, ("in", "select", "from", "distinct"))
-        self.pattern = re.compile(
-            rf"{begins}(?:(?P<blank>(?:{'|'.join(comments)}|[ \t]*[\r\n]\s*|[ \t]{{2,}})+)"
-            rf"|(?P<list>\b{in_}\s*\(\s*{literal}(?:\s*,\s*{literal})*\s*\))"
-            rf"|(?P<before>{operator}|{word}){literal}(?!\s*(?:{string}))"
-            rf"|(?P<before_string>{argument})(?:{string})(?=\s*[,)])"
-            rf"|(?P<mark>[()]|\b{select}\b|(?<!{distinct}\s)\b{from_}\b)"
-            rf"|(?P<keep>{'|'.join([*strings, *names])}))",
-            re.DOTALL,
-        )
+        self.pattern = re.compile(_pattern(strings, names, comments), re.DOTALL)
+
+
+def _pattern(strings: list[str], names: list[str], comments: list[str]) -> str:
+    """What `_Replacer` is called for.
+
+    The first character is matched alone, by a set, so that the search jumps from one to the next;
+    its kind (a letter, white space, a sign) leads to the branches that look back at it.
+    """
+    string = "|".join(strings)
+    number = r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])"
+    literal = rf"(?:{string}|-?{number})"
+    blank = rf"(?:{'|'.join(comments)}|[ \t]*[\r\n]\s*|[ \t]{{2,}})*"
+    words = "like ilike rlike and or when then between limit offset".split()
+    word = "|".join(_after_first(_any_case(each)) for each in words)
+    in_, select, from_ = (_after_first(_any_case(each)) for each in ("in", "select", "from"))
+    # `->` and `#>` are JSON paths, `=>` names an argument.
+    operator = r"(?:(?<![-\#=>].)(?<=[=<>])=?|(?<=<)>|(?<=!)=|(?<=\|)\||(?<=[-+*/%]))\s*"
+    letter = (
+        rf"(?<!\w.)(?:(?P<list>{in_}\s*\(\s*{literal}(?:\s*,\s*{literal})*\s*\))"
+        rf"|(?P<after_word>(?:{word})\s+){literal}(?!\s*(?:{string}))"
+        rf"|(?P<mark>{select}\b|(?<!{_any_case('distinct')}\s.){from_}\b))"
+    )
+    space = rf"(?P<blank>(?:(?<=[\r\n])\s*|(?<=[ \t])(?:[ \t]*[\r\n]\s*|[ \t]+)){blank})"
+    sign = (
+        rf"(?P<comment>(?:{'|'.join(map(_after_first, comments))}){blank})"
+        rf"|(?P<operator>{operator}){literal}(?!\s*(?:{string}))"
+        rf"|(?P<argument>(?<=[(,])\s*)(?:{string})(?=\s*[,)])"
+        rf"|(?P<bracket>(?<=[()]))"
+        rf"|(?P<keep>{'|'.join(map(_after_first, (*strings, *names)))})"
+    )
+    opens = {part.lstrip("\\")[0] for part in (*strings, *names, *comments)}
+    first = rf"[\s=<>!|+*/%(),\-ilraowtbsfILRAOWTBSF{re.escape(''.join(sorted(opens)))}]"
+    return rf"{first}(?:(?<=\w){letter}|(?<=\s){space}|(?<![\w\s])(?:{sign}))"
+
+
+def _after_first(pattern: str) -> str:
+    """A pattern that begins with one character or one set, for where that is matched already."""
+    size = pattern.index("]") + 1 if pattern[0] == "[" else 2 if pattern[0] == "\\" else 1
+    return f"(?<={pattern[:size]}){pattern[size:]}"
 
 
 def _any_case(word: str) -> str:
