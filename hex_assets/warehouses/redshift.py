@@ -23,6 +23,7 @@ from hex_assets.warehouses.base import (
     Position,
     WarehouseSettings,
     Window,
+    WindowExpired,
 )
 from hex_assets.warehouses.reading import batches, without_secrets
 from hex_assets.warehouses.vendor import as_utc, utc_text, vendor_module
@@ -110,6 +111,8 @@ class RedshiftLog:
         with self._cursor() as cursor:
             found = self._all(cursor, "SELECT usesysid, usename FROM pg_user", ())
             users: dict[int, str] = {int(row[0]): str(row[1]) for row in found}
+            if self.family is STL:
+                self._refuse_if_gone(window, self._begins_at(cursor))
             started = False
             while True:
                 heads = self._heads(cursor, window, resume, started)
@@ -126,6 +129,21 @@ class RedshiftLog:
                 ended_at = as_utc(last[2])
                 assert ended_at is not None
                 resume = Position(ended_at, f"{self.family.prefix}{last[0]}")
+
+    def _begins_at(self, cursor: Any) -> datetime | None:
+        """When the oldest statement of the log ended."""
+        log = self.family
+        ((oldest,),) = self._all(cursor, f"SELECT MIN({log.ended}) FROM {log.history}", ())
+        return as_utc(oldest)
+
+    def _refuse_if_gone(self, window: Window, oldest: datetime | None) -> None:
+        """STL_* keeps less than its documented week where the disk is full or the load is high."""
+        if oldest and oldest >= window.end:
+            raise WindowExpired(
+                f"{self._place()}: {self.family.history} begins at {oldest:%Y-%m-%d %H:%M} UTC, "
+                f"after {window}",
+                f"choose a later partition; or the reader sees only its own statements: {GRANT}",
+            )
 
     def _heads(
         self, cursor: Any, window: Window, resume: Position | None, started: bool
@@ -239,7 +257,13 @@ WHERE {self._window()}"""
         with self._cursor() as cursor:
             parameters = [*([user] if user else []), *_bounds(window)]
             ((failed, emptied, untagged),) = self._all(cursor, statement, parameters)
-        return Losses(int(failed or 0), int(emptied or 0), int(untagged or 0) if user else None)
+            oldest = self._begins_at(cursor)
+        return Losses(
+            failed_count=int(failed or 0),
+            empty_text_count=int(emptied or 0),
+            untagged_count=int(untagged or 0) if user else None,
+            log_begins_at=oldest if oldest and window.start < oldest < window.end else None,
+        )
 
     def probe(self) -> list[Finding]:
         """Log in and count Hex's statements of the last day."""
