@@ -14,7 +14,7 @@ from hex_assets.lineage.functions import (
     is_dynamic,
     table_of,
 )
-from hex_assets.lineage.names import named, parts_of_text
+from hex_assets.lineage.names import Named, named, parts_of_text
 from hex_assets.lineage.pivots import PivotReader
 from hex_assets.lineage.reader import Cte, Env
 from hex_assets.lineage.relations import (
@@ -170,11 +170,10 @@ class FromReader(PivotReader):
                 relation = Produced(found[1] if found else NOTHING, [], fields)
                 self.add(node, relation, scope, name.parts[-1])
                 return
-        self.named_table(node, scope, env)
+        self.named_table(node, name, scope, env)
 
-    def named_table(self, node: exp.Table, scope: Scope, env: Env) -> None:
+    def named_table(self, node: exp.Table, name: Named, scope: Scope, env: Env) -> None:
         """A table or file of the warehouse."""
-        name = named(node, self.dialect)
         if name.file is not None:
             self.reading.files.setdefault(name.file)
             self.add(node, Produced(NOTHING, [], MAYBE), scope)

@@ -330,7 +330,8 @@ class ExpressionReader:
             if not answer[1] and (answer[0] == NO or answer[0] == 1):
                 self.reading.unresolved.setdefault(name)
             return answer[1]
-        qualifiers = [part.name for part in node.parts[:-1]]
+        is_short = node.args.get("db") is None
+        qualifiers = [table.name] if is_short else [part.name for part in node.parts[:-1]]
         resolved = scope.qualified(qualifiers, name)
         if resolved is None:  # column.field: the first name is the column
             resolved = scope.unqualified(qualifiers[0], prefer_alias=False, aliases=aliases)

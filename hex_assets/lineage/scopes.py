@@ -60,6 +60,8 @@ class Scope:
 
     def qualified(self, qualifiers: list[str], name: str) -> Answer | None:
         """Resolves `q.name`; a longer path may end in fields. None when no relation fits."""
+        if len(qualifiers) == 1:
+            return self._of_relation(qualifiers[0].casefold(), name)
         path = [*qualifiers, name]
         folded = [part.casefold() for part in path]
         scope: Scope | None = self
@@ -71,17 +73,29 @@ class Scope:
             scope = scope.parent
         return None
 
+    def _of_relation(self, folded: str, name: str) -> Answer | None:
+        """A column of the relation with a name; the innermost scope that has it wins."""
+        scope: Scope | None = self
+        while scope is not None:
+            relation = scope._called(folded)
+            if relation is not None:
+                return _column(relation, name.casefold(), name)
+            scope = scope.parent
+        return None
+
+    def _called(self, folded: str) -> Relation | None:
+        for source in self.sources:
+            if source.name == folded:
+                return source.relation
+        for source in self.sources:
+            if source.hidden_name == folded:
+                return source.relation
+        return None
+
     def relation_named(self, folded: list[str]) -> Relation | None:
         """The relation of this scope that a folded dotted name means."""
-        last = folded[-1]
         if len(folded) == 1:
-            for source in self.sources:
-                if source.name == last:
-                    return source.relation
-            for source in self.sources:
-                if source.hidden_name == last:
-                    return source.relation
-            return None
+            return self._called(folded[0])
         for source in self.sources:
             if source.parts[-len(folded) :] == tuple(folded):
                 return source.relation
