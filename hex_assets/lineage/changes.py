@@ -9,9 +9,12 @@ from hex_assets.lineage.names import named
 from hex_assets.lineage.queries import QueryReader
 from hex_assets.lineage.reader import Cte, Env, Malformed
 from hex_assets.lineage.relations import (
+    MAYBE,
+    NOTHING,
     BaseTable,
     Derived,
     Origins,
+    Produced,
     Relation,
     Rest,
     TableRef,
@@ -107,6 +110,8 @@ class ChangeReader(QueryReader):
             source.hidden_name = ref.parts[-1].casefold()
             source.parts = tuple(part.casefold() for part in ref.parts)
             outer.add(source)
+        elif table.alias:  # a variable that holds rows
+            outer.add(Source(table.alias.casefold(), Produced(NOTHING, [], MAYBE)))
         return ref
 
     def target_cte(self, table: exp.Table, cte: Cte, outer: Scope) -> TableRef | None:
@@ -130,7 +135,7 @@ class ChangeReader(QueryReader):
         env = self.ctes(node, env, None)
         scope = Scope(self.dialect)
         table = node.this
-        aliased = _aliased(node.args.get("from_"), table)
+        aliased = _aliased(node.args.get("from_"), table, self.dialect)
         joins = table.args.get("joins") if isinstance(table, exp.Table) else None
         if aliased is not None:
             start = node.args["from_"].this
@@ -349,12 +354,20 @@ def column_names(target: exp.Expr | None) -> list[str]:
     return [item.name for item in target.expressions if isinstance(item, kinds)]
 
 
-def _aliased(start: exp.Expr | None, target: exp.Expr) -> exp.Table | None:
-    """The table in FROM whose alias an UPDATE names as its target."""
-    if start is None or not isinstance(target, exp.Table) or target.args.get("db"):
+def _aliased(start: exp.Expr | None, target: exp.Expr, dialect: str) -> exp.Table | None:
+    """The table in FROM whose alias, or in T-SQL whose name, an UPDATE has as its target."""
+    if start is None or not isinstance(target, exp.Table):
         return None
     first = start.this
-    for item in [first, *(join.this for join in first.args.get("joins") or ())]:
+    items = [first, *(join.this for join in first.args.get("joins") or ())]
+    if target.args.get("db"):
+        names = [part.name.casefold() for part in target.parts]
+        for item in items if dialect == "tsql" else ():
+            if isinstance(item, exp.Table) and not item.alias:
+                if [part.name.casefold() for part in item.parts] == names:
+                    return item
+        return None
+    for item in items:
         if isinstance(item, exp.Table) and item.alias_or_name.casefold() == target.name.casefold():
             return item
     return None

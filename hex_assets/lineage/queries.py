@@ -327,8 +327,12 @@ class QueryReader(FromReader):
         """`*` and `t.*` with EXCEPT, REPLACE and RENAME."""
         node = item.this if isinstance(item, exp.Column) else item
         hidden: set[str] = set()
+        own: dict[int, set[str]] = {}
         for except_ in node.args.get("except_") or ():
-            hidden.add(except_.name.casefold())
+            table = except_.args.get("table")  # DuckDB's EXCLUDE (b.id)
+            from_one = self.starred([table.name], scope) if table is not None else None
+            names = hidden if from_one is None else own.setdefault(id(from_one), set())
+            names.add(except_.name.casefold())
         replaced: dict[str, Origins] = {}
         for alias in node.args.get("replace") or ():
             replaced[alias.alias.casefold()] = self.origins(alias.this, scope, env)
@@ -343,13 +347,19 @@ class QueryReader(FromReader):
             relations = [source.relation for source in scope.sources]
         seen_using: set[str] = set()
         for relation in relations:
-            rest = Rest(relation, skip)
+            apart = own.get(id(relation), ())
+            rest = Rest(relation, skip.union(apart))
             if rest.is_open():
                 result.pass_on(rest)
             else:
                 for name, origins in relation.star():
                     key = name.casefold()
-                    if key in hidden or key in seen_using or (like and not like.fullmatch(key)):
+                    if (
+                        key in hidden
+                        or key in apart
+                        or key in seen_using
+                        or (like and not like.fullmatch(key))
+                    ):
                         continue
                     if key in scope.using and not isinstance(item, exp.Column):
                         seen_using.add(key)

@@ -300,6 +300,12 @@ def _analyse(tokens: Tokens, position: int, files: list[str]) -> int:
     return closing(tokens, position + 2) if words == ["PROCEDURE", "ANALYSE", "("] else 0
 
 
+def _of_select(tokens: Tokens, position: int, files: list[str]) -> int:
+    """MySQL's SELECT SQL_BIG_RESULT DISTINCTROW a."""
+    word = _word(tokens, position)
+    return position + 1 if word == "DISTINCTROW" or word.startswith("SQL_") else 0
+
+
 def _named_arguments(tokens: Tokens, files: list[str]) -> Tokens:
     """ClickHouse's view(from = 1): a keyword before `=` is the name of a parameter."""
     kept: Tokens = []
@@ -373,7 +379,7 @@ _OF_ALL = (_plain_create, _dropping(_of_insert), _dropping(_current_of))
 _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "bigquery": (with_known_operators, with_unnest),
     "mysql": (
-        *map(_dropping, (_outfile, _into_variables, _json_defaults, _odbc, _analyse)),
+        *map(_dropping, (_outfile, _into_variables, _json_defaults, _odbc, _analyse, _of_select)),
         _group_order,
     ),
     "clickhouse": (
