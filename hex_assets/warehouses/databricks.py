@@ -15,6 +15,7 @@ from hex_assets.probe import Finding
 from hex_assets.secret import Secret, UnsetVariable
 from hex_assets.warehouses.base import (
     BATCH_ROWS,
+    MARKER,
     BrokenRead,
     CannotConnect,
     CannotRead,
@@ -35,6 +36,8 @@ LINEAGE_DELAY = timedelta(hours=2)
 LAG = timedelta(minutes=75)
 """The table is documented as "typically within one hour"."""
 RETENTION = timedelta(days=365)
+LONG_TEXT = 4_000
+"""Characters; shorter texts are of one length by chance."""
 
 # Hex's marker in two parts: a statement with the whole marker would find itself the next day.
 HAS_MARKER = "contains(h.statement_text, concat('-- Hex query ', 'metadata:'))"
@@ -70,6 +73,11 @@ class DatabricksSettings(WarehouseSettings):
     lineageTables: bool | None = Field(
         default=None, description="join system.access lineage; unset: if it can be read"
     )
+    textLimit: int | None = Field(
+        default=None,
+        ge=1,
+        description="characters at which Databricks cuts texts, which it does not tell; see probe",
+    )
     connectionArguments: dict[str, str | int | float | bool] = Field(
         default={}, description="more arguments of the connector; no secrets"
     )
@@ -97,7 +105,7 @@ class DatabricksLog:
     def _rows(self, window: Window, resume: Position | None) -> Iterator[dict[str, Any]]:
         with self._cursor() as cursor:
             joined = self._has_lineage(cursor)
-            parameters = self._bounds(window)
+            parameters = self._bounds(window, hex_user=self.settings.textLimit is not None)
             columns, after = "", ""
             if joined:
                 columns = ", t.sources, t.targets, c.source_columns"
@@ -113,7 +121,7 @@ class DatabricksLog:
 SELECT h.statement_id, h.statement_text, h.executed_by, h.start_time, h.end_time{columns}
 FROM system.query.history h{LINEAGE if joined else ""}
 WHERE {BOUNDS}
-  AND h.execution_status = 'FINISHED' AND {HAS_MARKER}{after}
+  AND h.execution_status = 'FINISHED' AND ({HAS_MARKER} OR {self._is_cut()}){after}
 ORDER BY h.end_time, h.statement_id""",
                     parameters,
                 )
@@ -145,8 +153,17 @@ ORDER BY h.end_time, h.statement_id""",
             "engine_hash": None,
             "engine_inputs": lineage_inputs(row.get("sources"), row.get("source_columns")),
             "engine_outputs": engine_tables((name, None) for name in sorted(targets) if name),
-            "truncated": False,
+            "truncated": MARKER not in row["statement_text"],  # it came by its length
         }
+
+    def _is_cut(self) -> str:
+        """Whether a text has the length at which Databricks cuts, and no marker, as SQL."""
+        if self.settings.textLimit is None:
+            return "FALSE"
+        of_hex = " AND h.executed_by = :hex_user" if self.settings.hexUser else ""
+        return (
+            f"(length(h.statement_text) >= {self.settings.textLimit} AND NOT {HAS_MARKER}{of_hex})"
+        )
 
     def losses(self, window: Window) -> Losses:
         """Count failed, empty and untagged statements of the window in one statement."""
@@ -157,7 +174,7 @@ ORDER BY h.end_time, h.statement_id""",
 SELECT count_if(h.execution_status <> 'FINISHED' AND {HAS_MARKER}) AS failed,
   count_if(coalesce(h.statement_text, '') = '' AND {of_hex}) AS emptied,
   count_if(h.execution_status = 'FINISHED' AND coalesce(h.statement_text, '') <> '' AND {of_hex}
-    AND NOT {HAS_MARKER}) AS untagged
+    AND NOT {HAS_MARKER} AND NOT {self._is_cut()}) AS untagged
 FROM system.query.history h WHERE {BOUNDS}""",
                 self._bounds(window, hex_user=True),
             )
@@ -181,6 +198,7 @@ FROM system.query.history h WHERE {BOUNDS}""",
                     )
                     count, tagged, emptied = (int(value) for value in cursor.fetchone())
                 findings.append(_count_finding(count, tagged, emptied))
+                findings += self._limit_findings(cursor, window)
                 if self.settings.lineageTables is not False:
                     findings.append(self._lineage_finding(cursor))
         except (CannotConnect, UnsetVariable) as error:
@@ -189,6 +207,27 @@ FROM system.query.history h WHERE {BOUNDS}""",
         except CannotRead as error:
             findings.append(Finding("query log", "failure", str(error), _grant("query")))
         return findings
+
+    def _limit_findings(self, cursor: Any, window: Window) -> list[Finding]:
+        """A warning where several long texts share the greatest length: they were cut there."""
+        if self.settings.textLimit is not None:
+            return []
+        with self._errors():
+            cursor.execute(
+                f"""SELECT length(h.statement_text) AS size,
+  count(DISTINCT h.statement_text) AS texts
+FROM system.query.history h
+WHERE {BOUNDS} AND length(h.statement_text) >= {LONG_TEXT} AND NOT {HAS_MARKER}
+GROUP BY length(h.statement_text) ORDER BY size DESC LIMIT 1""",
+                self._bounds(window),
+            )
+            longest = cursor.fetchone()
+        if longest is None or int(longest[1]) < 2:
+            return []
+        size, texts = int(longest[0]), int(longest[1])
+        detail = f"{texts} texts of the last day share the greatest length, {size} characters"
+        mend = f"they were probably cut there: set textLimit: {size}, to have such texts counted"
+        return [Finding("text limit", "warning", detail, mend)]
 
     def _lineage_finding(self, cursor: Any) -> Finding:
         if self._can_read_lineage(cursor):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import pyarrow as pa
 import pytest
@@ -21,7 +21,7 @@ from hex_assets.warehouses.base import (
 from hex_assets.warehouses.databricks import DatabricksLog
 from hex_assets.warehouses.registry import warehouse_settings
 from hex_assets_tests.servers.databricks import DatabricksServer, running_databricks
-from hex_assets_tests.servers.entries import DAY, EXPECTED_IDS, NOON, hex_day
+from hex_assets_tests.servers.entries import COMMENT, DAY, EXPECTED_IDS, NOON, entry, hex_day
 from hex_assets_tests.warehouses.conformance import (
     Conformance,
     Engine,
@@ -156,3 +156,62 @@ def test_a_window_is_refused_until_complete_and_after_a_year() -> None:
     check_window(databricks(1), DAY, DAY.end + timedelta(minutes=75))
     with pytest.raises(WindowExpired):
         check_window(databricks(1), DAY, DAY.start + timedelta(days=366))
+
+
+LIMIT = 5_000
+
+
+@pytest.fixture
+def cutting(monkeypatch: pytest.MonkeyPatch) -> Iterator[DatabricksServer]:
+    """A log that cut two texts of Hex and one of somebody else, within the probe's day too."""
+    now = datetime.now(timezone.utc) - timedelta(hours=3)
+    with running_databricks() as running:
+        monkeypatch.setenv("DATABRICKS_TOKEN", running.token)
+        for ended_at, day in ((NOON, "d"), (now, "n")):
+            long = {name: f"select '{name * 9_000}' {COMMENT}"[:LIMIT] for name in "abc"}
+            running.fill(
+                [
+                    entry(f"{day}1", long["a"], ended_at),
+                    entry(f"{day}2", long["b"], ended_at),
+                    entry(f"{day}3", long["c"], ended_at, user="BOB"),
+                    entry(f"{day}4", f"select '{'d' * 9_000}' {COMMENT}", ended_at),
+                    entry(f"{day}5", "select 'no comment'", ended_at),
+                ]
+            )
+        yield running
+
+
+def test_texts_cut_at_the_limit_of_the_settings_are_read_as_cut(cutting: DatabricksServer) -> None:
+    log = databricks(cutting.port, textLimit=LIMIT)
+    [batch] = log.read(DAY)
+    cut = dict(zip(ids([batch]), batch["truncated"].to_pylist(), strict=True))
+    assert cut == {"d1": True, "d2": True, "d4": False}
+    assert log.losses(DAY).untagged_count == 1
+    everybody = databricks(cutting.port, textLimit=LIMIT, hexUser=None)
+    assert ids(list(everybody.read(DAY))) == ["d1", "d2", "d3", "d4"]
+
+
+def test_without_the_limit_cut_texts_are_untagged_and_the_probe_finds_it(
+    cutting: DatabricksServer,
+) -> None:
+    log = databricks(cutting.port)
+    assert ids(list(log.read(DAY))) == ["d4"]
+    assert log.losses(DAY).untagged_count == 3
+    [finding] = [found for found in log.probe() if found.check == "text limit"]
+    assert finding.status == "warning"
+    assert f"textLimit: {LIMIT}" in str(finding.mend)
+    known = databricks(cutting.port, textLimit=LIMIT).probe()
+    assert "text limit" not in [found.check for found in known]
+
+
+def test_texts_that_customer_managed_keys_emptied_are_counted_and_told(
+    cutting: DatabricksServer,
+) -> None:
+    cutting.db.execute("update db_system.query.history set statement_text = ''")
+    log = databricks(cutting.port)
+    assert list(log.read(DAY)) == []
+    losses = log.losses(DAY)
+    assert (losses.empty_text_count, losses.untagged_count) == (4, 0)
+    finding = log.probe()[1]
+    assert finding.status == "warning"
+    assert "customer-managed keys" in str(finding.mend)
