@@ -16,8 +16,9 @@ from hex_assets.lineage.relations import (
     Produced,
     Relation,
     Rest,
-    SetResult,
     merged,
+    renamed,
+    united,
 )
 from hex_assets.lineage.scopes import Scope
 
@@ -94,7 +95,7 @@ class QueryReader(FromReader):
             relation = self.set_operation(node, cte.env, outer, anchor=cte)
         else:
             relation = self.query(node, cte.env, outer)
-        cte.relation = _rename(relation, cte.names)
+        cte.relation = renamed(relation, cte.names)
         return cte.relation
 
     def subquery(self, node: exp.Subquery, env: Env, outer: Scope | None) -> Relation:
@@ -143,13 +144,13 @@ class QueryReader(FromReader):
         result: Relation = self.query(item, env, outer)
         for operation in reversed(spine):
             if anchor is not None:
-                anchor.relation = _rename(result, anchor.names)
+                anchor.relation = renamed(result, anchor.names)
             right = self.query(operation.expression, env, outer)
             only_left = isinstance(operation, (exp.Except, exp.Intersect))
             if only_left:
                 self.reading.use(right.row(), "filter")
             else:
-                result = _united(result, right, bool(operation.args.get("by_name")))
+                result = united(result, right, bool(operation.args.get("by_name")))
             self.tail(operation, result, env, outer)
         return result
 
@@ -336,8 +337,8 @@ class QueryReader(FromReader):
         replaced: dict[str, Origins] = {}
         for alias in node.args.get("replace") or ():
             replaced[alias.alias.casefold()] = self.origins(alias.this, scope, env)
-        renamed = {a.this.name.casefold(): a.alias for a in node.args.get("rename") or ()}
-        skip = frozenset(hidden | set(replaced) | set(renamed))
+        called = {a.this.name.casefold(): a.alias for a in node.args.get("rename") or ()}
+        skip = frozenset(hidden | set(replaced) | set(called))
         only = node.args.get("ilike")  # Snowflake's * ILIKE 'pattern'
         like = like_of(only.name) if isinstance(only, exp.Literal) else None
         if isinstance(item, exp.Column):
@@ -365,8 +366,8 @@ class QueryReader(FromReader):
                         seen_using.add(key)
                         found = [r.lookup(key, name)[1] for r in scope.using[key]]
                         origins = merged(found)
-                    result.add(renamed.get(key, name), replaced.pop(key, origins))
-        for key, name in renamed.items():
+                    result.add(called.get(key, name), replaced.pop(key, origins))
+        for key, name in called.items():
             if key not in result.index and name.casefold() not in result.index:
                 result.add(name, merged(r.lookup(key, key)[1] for r in relations))
         for key, origins in replaced.items():
@@ -389,29 +390,6 @@ def _is_star(item: exp.Expr) -> bool:
     if isinstance(item, exp.Star):
         return True
     return isinstance(item, exp.Column) and isinstance(item.this, exp.Star)
-
-
-def _rename(relation: Relation, names: list[str]) -> Relation:
-    if not names:
-        return relation
-    if isinstance(relation, Derived):
-        return relation.renamed(names)
-    whole = Derived()
-    whole.pass_on(Rest(relation))
-    return whole.renamed(names)
-
-
-def _united(left: Relation, right: Relation, by_name: bool) -> Relation:
-    if left.is_open() or right.is_open() or by_name:
-        branches = [*left.branches] if isinstance(left, SetResult) else [left]
-        return SetResult([*branches, right])
-    result = Derived()
-    others = right.star()
-    for position, (name, origins) in enumerate(left.star()):
-        if position < len(others):
-            origins = origins | others[position][1]
-        result.add(name, origins)
-    return result
 
 
 def _recurs(node: exp.Expr, key: str) -> bool:

@@ -260,3 +260,28 @@ def choose(answers: list[Answer]) -> Answer:
 
 AMBIGUOUS: Answer = (WEAK, NOTHING)
 """Several relations may have the column: nothing is known of its origin."""
+
+
+def renamed(relation: Relation, names: list[str]) -> Relation:
+    """The relation with its columns under other names, where there are any."""
+    if not names:
+        return relation
+    if isinstance(relation, Derived):
+        return relation.renamed(names)
+    whole = Derived()
+    whole.pass_on(Rest(relation))
+    return whole.renamed(names)
+
+
+def united(left: Relation, right: Relation, by_name: bool) -> Relation:
+    """A UNION: columns joined by position, or by name where not all of them are known."""
+    if left.is_open() or right.is_open() or by_name:
+        branches = [*left.branches] if isinstance(left, SetResult) else [left]
+        return SetResult([*branches, right])
+    result = Derived()
+    others = right.star()
+    for position, (name, origins) in enumerate(left.star()):
+        if position < len(others):
+            origins = origins | others[position][1]
+        result.add(name, origins)
+    return result
