@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Any, Protocol
@@ -68,7 +68,7 @@ def load(store: CacheStore, fingerprint: str, schema: SchemaProvider) -> Stateme
         if name != "uses"
     }
     uses = tuple(
-        ColumnUse(u["table"], u["column"], tuple(u["usage"])) for u in value["lineage"]["uses"]
+        ColumnUse(table, column, tuple(usage)) for table, column, usage in value["lineage"]["uses"]
     )
     return StatementLineage(uses=uses, **lineage)
 
@@ -78,7 +78,7 @@ def keep(
 ) -> None:
     """Store a result with what it depends on."""
     store[_key(fingerprint)] = json.dumps(
-        {"lineage": asdict(lineage), "asked": sorted((list(k), v) for k, v in asked.asked.items())}
+        {"lineage": vars(lineage), "asked": sorted((list(k), v) for k, v in asked.asked.items())}
     )
 
 

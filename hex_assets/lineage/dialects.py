@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from threading import local
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sqlglot.dialects.dialect import Dialect
+    from sqlglot.parser import Parser
+    from sqlglot.tokens import Tokenizer
 
 ALIASES = {
     "": "",
@@ -78,9 +81,34 @@ THREE_LEVELS = frozenset({"snowflake", "databricks", "tsql", "trino", "presto", 
 """Dialects in which `a.b` is a table `b` of a schema `a` in the current database or catalog."""
 
 
-@lru_cache(maxsize=64)
-def grammar(name: str) -> Dialect:
-    """Sqlglot's dialect of a canonical name: its tokenizer and its parser."""
+class _Tools(local):
+    """A thread's own tokenizers and parsers: each use resets them, making one costs more."""
+
+    def __init__(self) -> None:
+        self.tokenizers: dict[str, Tokenizer] = {}
+        self.parsers: dict[str, Parser] = {}
+
+
+_TOOLS = _Tools()
+
+
+def tokenizer(name: str) -> Tokenizer:
+    """Sqlglot's tokenizer of a canonical name, for this thread."""
+    found = _TOOLS.tokenizers.get(name)
+    if found is None:
+        found = _TOOLS.tokenizers[name] = _grammar(name).tokenizer()
+    return found
+
+
+def parser(name: str) -> Parser:
+    """Sqlglot's parser of a canonical name, for this thread."""
+    found = _TOOLS.parsers.get(name)
+    if found is None:
+        found = _TOOLS.parsers[name] = _grammar(name).parser()
+    return found
+
+
+def _grammar(name: str) -> Dialect:
     from sqlglot.dialects.dialect import Dialect
 
     return Dialect.get_or_raise(name or None)

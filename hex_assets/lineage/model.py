@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class SchemaProvider(Protocol):
@@ -14,8 +14,7 @@ class SchemaProvider(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class ColumnUse:
+class ColumnUse(NamedTuple):
     """How a statement uses one column of a table that it reads."""
 
     table: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlglot import exp, tokenize
 from sqlglot.errors import SqlglotError
@@ -21,8 +21,7 @@ _DAY_SHARD = re.compile(r"^(.*\D)(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01]
 _WILDCARD = re.compile(r"^(.*?)\d*\*$")
 
 
-@dataclass(frozen=True)
-class Named:
+class Named(NamedTuple):
     """What a name in FROM or INTO stands for: a table's parts, a file, or neither."""
 
     parts: tuple[str, ...] = ()

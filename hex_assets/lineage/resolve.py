@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -49,8 +50,7 @@ class Namespace:
     """Database services of the catalog that may hold its tables; empty: all."""
 
 
-@dataclass(frozen=True)
-class Resolved:
+class Resolved(NamedTuple):
     """A table's name, qualified; `fqn` where the catalog has it, `problem` where it should have."""
 
     table: str

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from hex_assets.lineage.dialects import tokenizer
 from hex_assets.lineage.fallback import Names, name_at
 from hex_assets.lineage.result import Text
 
@@ -188,7 +188,7 @@ def swallowed(chunk: list[Token], text: Text) -> str:
     if first != "DECLARE" and (text.dialect != "tsql" or first not in NO_LINEAGE):
         return ""
     try:
-        tokens = Dialect.get_or_raise(text.dialect or None).tokenize(rest)
+        tokens = tokenizer(text.dialect).tokenize(rest)
     except SqlglotError:
         return ""
     start = next_statement([chunk[0], *tokens])
@@ -255,7 +255,7 @@ def _creates_no_data(chunk: list[Token]) -> bool:
 
 def _unload(rest: str, text: Text, read_text: ReadText) -> bool:
     """UNLOAD ('select ...' | select ...) TO 's3://...'."""
-    chunk = Dialect.get_or_raise(text.dialect or None).tokenize(rest)
+    chunk = tokenizer(text.dialect).tokenize(rest)
     if not chunk or chunk[0].token_type != TokenType.L_PAREN:
         return False
     depth = 0

@@ -99,7 +99,7 @@ def extract(
 def _read_keywords(sql: str, text: Text) -> None:
     """Reads a text of which the time is over: nothing is parsed, nothing is read twice."""
     sql = tokens.without_jinja(tokens.without_run_quotes(sql))
-    found, cut = tokens.tokenized(sql, dialects.grammar(text.dialect))
+    found, cut = tokens.tokenized(sql, dialects.tokenizer(text.dialect))
     chunks = tokens.statements(found)
     for number, chunk in enumerate(chunks):
         if chunk[0].text.upper() not in NO_LINEAGE or len(chunks) == 1:
@@ -115,18 +115,18 @@ def read_to_the_end(sql: str, dialect: str, schema: SchemaProvider | None) -> St
 
 def _read_text(sql: str, text: Text) -> None:
     text.spend(len(sql) // CHARACTERS_A_TOKEN)
-    dialect = dialects.grammar(text.dialect)
+    tokenizer = dialects.tokenizer(text.dialect)
     if text.dialect in ("snowflake", "postgres", "redshift", ""):
         sql = tokens.without_run_quotes(sql)
-    found, cut = tokens.tokenized(sql, dialect)
+    found, cut = tokens.tokenized(sql, tokenizer)
     templated = "{{" in sql or "{%" in sql or "{#" in sql or "%}" in sql
     if not cut and templated and _has_jinja(found):
         sql = tokens.without_jinja(sql)
-        found, cut = tokens.tokenized(sql, dialect)
+        found, cut = tokens.tokenized(sql, tokenizer)
         text.miss("jinja", "the text holds template expressions that were not rendered")
     elif (cut and "{{" in sql) or (cut and "{%" in sql):
         sql = tokens.without_jinja(sql)
-        found, cut = tokens.tokenized(sql, dialect)
+        found, cut = tokens.tokenized(sql, tokenizer)
         text.miss("jinja", "the text holds template expressions that were not rendered")
     if cut:
         text.miss("cut", "the text ends within a string, name or comment")
@@ -240,7 +240,7 @@ def _parse(sql: str, chunk: list[Token], text: Text) -> bool:
             return False
         statement = sql[chunk[0].start : chunk[-1].end + 1]
         try:
-            again = tokens.shortened(dialects.grammar(other).tokenize(statement))
+            again = tokens.shortened(dialects.tokenizer(other).tokenize(statement))
         except SqlglotError:
             continue
         _be_bounded(again, text)
@@ -252,7 +252,7 @@ def _parse(sql: str, chunk: list[Token], text: Text) -> bool:
 
 def _parse_as(sql: str, chunk: list[Token], text: Text, dialect: str) -> bool:
     try:
-        trees = dialects.grammar(dialect).parser().parse(chunk, sql)
+        trees = dialects.parser(dialect).parse(chunk, sql)
     except RecursionError:
         raise
     except Exception as error:  # its compiled parser raises TypeError and more on broken SQL
@@ -319,7 +319,7 @@ def _parse_pieces(sql: str, chunk: list[Token], text: Text) -> bool:
         return False
     bounds = [*starts, len(chunk)]
     pieces: list[tuple[exp.Expr, list[Token]]] = []
-    parser = dialects.grammar(text.dialect).parser
+    parser = dialects.parser(text.dialect)
     index = 0
     while index < len(bounds) - 1:
         word = chunk[bounds[index]].text.upper()
@@ -336,7 +336,7 @@ def _parse_pieces(sql: str, chunk: list[Token], text: Text) -> bool:
                 index = end
                 break
             try:
-                trees = parser().parse(piece, sql)
+                trees = parser.parse(piece, sql)
             except RecursionError:
                 raise
             except Exception:  # not a statement: the next shorter piece is tried

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 
-from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import TokenError
 from sqlglot.tokenizer_core import Token, TokenType
+from sqlglot.tokens import Tokenizer
 
 _LEADING_COMMENT = re.compile(r"\s*--\s*Hex query metadata:\s*(?=\{)")
 _JINJA_START = re.compile(r"\{[#%{]")
@@ -101,15 +101,15 @@ def without_jinja(sql: str) -> str:
     return "".join([*pieces, sql[done:]])
 
 
-def tokenized(sql: str, dialect: Dialect) -> tuple[list[Token], bool]:
+def tokenized(sql: str, tokenizer: Tokenizer) -> tuple[list[Token], bool]:
     """Tokens of a text, and whether it ends within a string, name or comment (a cut text)."""
     try:
-        return dialect.tokenize(sql), False
+        return tokenizer.tokenize(sql), False
     except TokenError:
         pass
     for closing in ("'", '"', "`", "*/", "]", "$$"):
         try:
-            tokens = dialect.tokenize(sql + closing)
+            tokens = tokenizer.tokenize(sql + closing)
         except TokenError:
             continue
         if tokens and tokens[-1].end >= len(sql) - 1:
