@@ -7,7 +7,7 @@ from sqlglot import exp
 from hex_assets.lineage.functions import files_of, table_of
 from hex_assets.lineage.names import named
 from hex_assets.lineage.queries import QueryReader
-from hex_assets.lineage.reader import Cte, Env, Malformed
+from hex_assets.lineage.reading import Cte, Env, Malformed
 from hex_assets.lineage.relations import (
     MAYBE,
     NOTHING,

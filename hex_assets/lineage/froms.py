@@ -16,7 +16,7 @@ from hex_assets.lineage.functions import (
 )
 from hex_assets.lineage.names import Named, named, parts_of_text
 from hex_assets.lineage.pivots import PivotReader
-from hex_assets.lineage.reader import Cte, Env
+from hex_assets.lineage.reading import Cte, Env
 from hex_assets.lineage.relations import (
     MAYBE,
     NOTHING,

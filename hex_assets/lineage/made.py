@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from hex_assets.lineage.model import SchemaProvider
-from hex_assets.lineage.reader import Reading
+from hex_assets.lineage.reading import Reading
 from hex_assets.lineage.relations import NOTHING, Origins, TableRef
 
 Key = tuple[str, ...]

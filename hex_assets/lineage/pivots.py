@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from hex_assets.lineage.reader import Env, ExpressionReader
+from hex_assets.lineage.reader import ExpressionReader
+from hex_assets.lineage.reading import Env
 from hex_assets.lineage.relations import (
     NOTHING,
     WEAK,

@@ -8,7 +8,7 @@ from hex_assets.lineage.dialects import IMPLICIT_RECURSION
 from hex_assets.lineage.froms import FromReader
 from hex_assets.lineage.names import text_of
 from hex_assets.lineage.picks import PICKS, like_of, pick_of, picked_by
-from hex_assets.lineage.reader import Cte, Env
+from hex_assets.lineage.reading import Cte, Env
 from hex_assets.lineage.relations import (
     NOTHING,
     Derived,

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 from sqlglot import exp
 
-from hex_assets.lineage.dialects import SENSITIVE_TABLES
-from hex_assets.lineage.model import SchemaProvider
-from hex_assets.lineage.names import named
-from hex_assets.lineage.relations import NO, NOTHING, SURE, Origins, Relation, TableRef, merged
+from hex_assets.lineage.reading import Env, Malformed, Reading
+from hex_assets.lineage.relations import NO, NOTHING, SURE, Origins, Relation, merged
 from hex_assets.lineage.scopes import Scope
 
 MODEL_FUNCTIONS = (exp.Predict, exp.MLForecast, exp.GenerateEmbedding, exp.MLTranslate)
@@ -33,106 +29,6 @@ _UNIT_FIRST = frozenset(
     "date_bucket".split()
 )
 """Functions that take a bare word such as HOUR before their values."""
-USAGES = ("output", "filter", "join", "group", "order")
-
-
-class TooSlow(Exception):
-    """The time limit of one statement is over."""
-
-
-class Malformed(Exception):
-    """The parser took broken SQL for a statement of which a part is missing."""
-
-
-@dataclass
-class Cte:
-    """A common table expression, or ClickHouse's named scalar; read when it is asked for."""
-
-    node: exp.Expr
-    env: Env
-    names: list[str] = field(default_factory=list)
-    relation: Relation | None = None
-    reading: bool = False
-    scalar: bool = False
-
-
-Env = dict[str, Cte]
-"""CTEs in force by folded name."""
-
-
-@dataclass
-class Reading:
-    """What one statement was found to read and write; filled while its tree is read."""
-
-    dialect: str
-    schema: SchemaProvider | None
-    deadline: float
-    sources: dict[tuple[str, ...], TableRef] = field(default_factory=dict)
-    targets: dict[tuple[str, ...], TableRef] = field(default_factory=dict)
-    files: dict[str, None] = field(default_factory=dict)
-    uses: dict[tuple[TableRef, str], tuple[str, set[str]]] = field(default_factory=dict)
-    outputs: list[tuple[str, Origins]] = field(default_factory=list)
-    unresolved: dict[str, None] = field(default_factory=dict)
-    known: dict[tuple[str, ...], TableRef] = field(default_factory=dict)
-    dynamic: bool = False
-    picks: bool = False
-    """Whether COLUMNS(...) may stand within an expression."""
-    ticks: int = 0
-
-    def tick(self) -> None:
-        """Raises TooSlow now and then after the deadline."""
-        self.ticks += 1
-        if self.ticks % 256 == 0 and time.thread_time() > self.deadline:
-            raise TooSlow
-
-    def key(self, parts: tuple[str, ...]) -> tuple[str, ...]:
-        """The name under which a table is one and the same."""
-        if self.dialect in SENSITIVE_TABLES:
-            return parts
-        return tuple(part.casefold() for part in parts)
-
-    def ref(self, parts: tuple[str, ...]) -> TableRef:
-        """The object for a table's name; its columns from the catalog."""
-        key = self.key(parts)
-        ref = self.known.get(key)
-        if ref is None:
-            columns = self.schema.columns_of(parts) if self.schema is not None else None
-            ref = TableRef(parts, {c.casefold(): c for c in columns} if columns else None)
-            self.known[key] = ref
-        return ref
-
-    def source(self, parts: tuple[str, ...]) -> TableRef:
-        """Notes a table that is read."""
-        ref = self.ref(parts)
-        self.sources.setdefault(self.key(parts), ref)
-        return ref
-
-    def target(self, parts: tuple[str, ...]) -> TableRef:
-        """A written table; an object of its own, so that its columns are not taken for read."""
-        ref = self.targets.get(self.key(parts))
-        if ref is None:
-            known = self.ref(parts)
-            ref = TableRef(known.parts, known.columns)
-            self.targets[self.key(parts)] = ref
-        return ref
-
-    def use(self, origins: Origins, usage: str) -> None:
-        """Notes what columns are used for."""
-        for ref, column in origins:
-            entry = self.uses.setdefault((ref, column.casefold()), (column, set()))
-            entry[1].add(usage)
-
-    def written(self, table: exp.Expr | None) -> TableRef | None:
-        """Notes a table, stage or path that a statement writes."""
-        if isinstance(table, exp.Schema):
-            table = table.this
-        if not isinstance(table, exp.Table):
-            return None
-        name = named(table, self.dialect)
-        self.dynamic |= name.dynamic
-        if name.file is not None:
-            self.files.setdefault(name.file)
-        return self.target(name.parts) if name.parts else None
 
 
 class ExpressionReader:

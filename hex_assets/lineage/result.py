@@ -12,7 +12,7 @@ from hex_assets.lineage.fallback import Names
 from hex_assets.lineage.made import MadeTables
 from hex_assets.lineage.model import ColumnUse, SchemaProvider, StatementLineage
 from hex_assets.lineage.names import named
-from hex_assets.lineage.reader import USAGES, Reading
+from hex_assets.lineage.reading import USAGES, Reading
 from hex_assets.lineage.relations import TableRef
 from hex_assets.lineage.targets import names_columns
 from hex_assets.lineage.tokens import JINJA_NAME

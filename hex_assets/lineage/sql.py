@@ -18,7 +18,7 @@ from hex_assets.lineage.objects import read_object
 from hex_assets.lineage.patterns import read_pattern
 from hex_assets.lineage.picks import HAS_COLUMNS
 from hex_assets.lineage.rare import without_rare_clauses
-from hex_assets.lineage.reader import Malformed, Reading, TooSlow
+from hex_assets.lineage.reading import Malformed, Reading, TooSlow
 from hex_assets.lineage.relations import MAX_COLUMNS, TooWide
 from hex_assets.lineage.result import Text
 from hex_assets.lineage.schema import provider

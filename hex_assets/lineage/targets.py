@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from hex_assets.lineage.changes import column_names
-from hex_assets.lineage.reader import Reading
+from hex_assets.lineage.reading import Reading
 
 
 def names_columns(tree: exp.Expr, reading: Reading) -> bool:

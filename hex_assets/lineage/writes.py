@@ -6,7 +6,7 @@ from sqlglot import exp
 
 from hex_assets.lineage.changes import ChangeReader, column_names
 from hex_assets.lineage.names import named
-from hex_assets.lineage.reader import Malformed
+from hex_assets.lineage.reading import Malformed
 from hex_assets.lineage.scopes import Scope, Source
 
 QUERIES = (exp.Select, exp.SetOperation, exp.Subquery, exp.Values, exp.Table, exp.Pivot)
