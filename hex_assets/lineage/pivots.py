@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from hex_assets.lineage.reader import ExpressionReader
-from hex_assets.lineage.reading import Env
+from hex_assets.lineage.reading import Env, Malformed
 from hex_assets.lineage.relations import (
     NOTHING,
     WEAK,
@@ -128,6 +128,8 @@ class PivotReader(ExpressionReader):
             else:
                 result.pass_on(Rest(source.relation, named))
         into = node.args.get("into")
+        if into is not None and not (into.this and into.expressions):
+            raise Malformed("INTO of an UNPIVOT lacks its names")
         result.add(into.this.name if into is not None else "name", NOTHING)
         for value in into.expressions if into is not None else [exp.to_identifier("value")]:
             result.add(value.name, values)
