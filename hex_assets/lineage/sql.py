@@ -258,10 +258,18 @@ def _parse_as(sql: str, chunk: list[Token], text: Text, dialect: str) -> bool:
     except Exception as error:  # its compiled parser raises TypeError and more on broken SQL
         text.first_error = text.first_error or str(error).split("\n", 1)[0] or repr(error)
         return False
+    try:
+        return all(tree is None or _read_tree(sql, chunk, tree, text, dialect) for tree in trees)
+    finally:
+        _let_go(trees)
+
+
+def _let_go(trees: list[exp.Expr | None]) -> None:
+    """Breaks the cycles of trees that are read: they are freed now and not by the collector."""
     for tree in trees:
-        if tree is not None and not _read_tree(sql, chunk, tree, text, dialect):
-            return False
-    return True
+        if tree is not None:
+            for node in tree.dfs():
+                node.parent = None
 
 
 def _read_tree(sql: str, chunk: list[Token], tree: exp.Expr, text: Text, dialect: str) -> bool:
