@@ -135,6 +135,7 @@ class Logs:
             admin.execute("create table t (x int)")
             admin.execute("grant select on t to public")
             run_day(self.server)
+            self._wait_for_last(admin, dict.fromkeys(("csv", "json", "log"), 0))
             kinds = {kind: self._written(kind) for kind in ("csv", "json", "log")}
             admin.execute(f"alter system set log_line_prefix = '{CLOUD_SQL}'")
             admin.execute("select pg_reload_conf()")
@@ -142,7 +143,8 @@ class Logs:
             while b"parameter" not in self._written("log")[before:]:
                 admin.execute("select pg_sleep(0.05)")
             before = len(self._written("log"))
-        run_day(self.server)
+            run_day(self.server)
+            self._wait_for_last(admin, {"log": before})
         cloud = self._written("log")[before:]
         for kind, written in kinds.items():
             lines = day_lines(written)
@@ -156,6 +158,12 @@ class Logs:
             copy = self.server_log / f"day.{kind}"
             shutil.copy(self.folder / f"day.{kind}", copy)
             shutil.chown(copy, "postgres")
+
+    def _wait_for_last(self, admin: psycopg.Connection, begins: dict[str, int]) -> None:
+        """The collector is a process of its own, and writes a little later."""
+        last = hex_day()[-1].text.encode()
+        while not all(last in self._written(kind)[begin:] for kind, begin in begins.items()):
+            admin.execute("select pg_sleep(0.05)")
 
     def _written(self, kind: str) -> bytes:
         return (self.server_log / f"postgresql.{kind}").read_bytes()
