@@ -185,9 +185,9 @@ def bare_count(source: Any) -> int:
             cursor.execute(mysql.SELECT.format(table=source.settings.logTable), mysql._span(DAY))
             return sum(1 for _ in cursor)
     if kind == "postgres":
-        from hex_assets.warehouses import postgres
+        from hex_assets.warehouses import postgres, postgres_client
 
-        with source._connection() as connection:
+        with postgres_client.connected(source.name, source.settings) as connection:
             bounds = {"start": DAY.start, "end": DAY.end}
             stream = connection.cursor().stream(source._select(), bounds, size=postgres.STREAM_ROWS)
             return sum(1 for _ in stream)
