@@ -18,7 +18,13 @@ from hex_assets.lineage.comment import LABEL
 from hex_assets.lineage.log import annotate_with_sql, complete
 from hex_assets.lineage.outcome import TableItem, UseItem, WriteItem
 from hex_assets.lineage.resolve import Catalog
-from hex_assets.lineage.statements import Analyst, Defaults, Services, distinct
+from hex_assets.lineage.statements import (
+    Analyst,
+    Defaults,
+    Services,
+    collected_rarely,
+    distinct,
+)
 from hex_assets.tables import EDGES, QUERY_LOG
 
 _KEY = EDGES.key
@@ -57,23 +63,24 @@ def derive_edges(
         ValueError: the rows lack `text`, or the dialect is unknown.
         FileNotFoundError: the path does not exist.
     """
-    known = catalog if isinstance(catalog, Catalog) else Catalog(catalog)
-    analyst = Analyst(known, services, defaults or {}, cache)
-    runs: list[pa.Table] = []
-    for rows in _hex_rows(queries):
-        log, sql = annotate_with_sql(complete(rows, dialect=dialect, warehouse=warehouse))
-        groups, sample, texts = distinct(log, sql)
-        numbers = np.array(analyst.numbers(sample, texts), dtype=np.int64)[groups]
-        runs.append(_runs(log.append_column("lineage", pa.array(numbers))))
-        if len(runs) >= _FOLD_AFTER:
-            runs = [_fold_runs(runs)]
-    if not runs:
-        return EDGES.empty()
-    results = analyst.results
-    return _edges(
-        _fold_runs(runs),
-        [(found.tables, found.uses, found.written, found.status) for found in results],
-    )
+    with collected_rarely():
+        known = catalog if isinstance(catalog, Catalog) else Catalog(catalog)
+        analyst = Analyst(known, services, defaults or {}, cache)
+        runs: list[pa.Table] = []
+        for rows in _hex_rows(queries):
+            log, sql = annotate_with_sql(complete(rows, dialect=dialect, warehouse=warehouse))
+            groups, sample, texts = distinct(log, sql)
+            numbers = np.array(analyst.numbers(sample, texts), dtype=np.int64)[groups]
+            runs.append(_runs(log.append_column("lineage", pa.array(numbers))))
+            if len(runs) >= _FOLD_AFTER:
+                runs = [_fold_runs(runs)]
+        if not runs:
+            return EDGES.empty()
+        results = analyst.results
+        return _edges(
+            _fold_runs(runs),
+            [(found.tables, found.uses, found.written, found.status) for found in results],
+        )
 
 
 # Hex's rows that are handled at once: enough to make numpy pay, few enough to hold their texts.

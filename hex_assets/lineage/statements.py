@@ -34,7 +34,7 @@ _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 
 @contextmanager
-def _collected_rarely() -> Iterator[None]:
+def collected_rarely() -> Iterator[None]:
     """Syntax trees are cycles, made by the thousand: Python's default of 700 costs a tenth."""
     usual = gc.get_threshold()
     if usual[0] == 0 or usual[0] >= _OBJECTS_BETWEEN_COLLECTIONS:  # off, or another thread's
@@ -85,7 +85,7 @@ class Analyst:
         places = [self._place(*row.values()) for row in firsts.to_pylist()]
         columns = (sample[name].to_pylist() for name in ("comment", "project_id", "status"))
         engine = (_engine_tables(sample[name]) for name in ("engine_inputs", "engine_outputs"))
-        with _collected_rarely():
+        with collected_rarely():
             return [
                 self._judged(comment, status)
                 if project is None or status == "failed"
