@@ -79,6 +79,9 @@ def _created(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> b
         return _semantic_view(chunk, after, target, text)
     if kind == "FUNCTION":
         return _function(sql, chunk, after, text, read_text)
+    if kind == "STREAMING" and after >= len(chunk):  # a flow that stands elsewhere fills it
+        text.add_created(target)
+        return True
     if kind == "STREAMING":
         return _captured(sql, chunk, text, read_text, sql[chunk[start].start : chunk[after].start])
     for position in range(after, len(chunk) - 1):
