@@ -8,7 +8,7 @@ from hex_assets.lineage.dialects import IMPLICIT_RECURSION
 from hex_assets.lineage.froms import FromReader
 from hex_assets.lineage.names import text_of
 from hex_assets.lineage.picks import PICKS, like_of, pick_of, picked_by
-from hex_assets.lineage.reading import Cte, Env
+from hex_assets.lineage.reading import Cte, Env, Malformed
 from hex_assets.lineage.relations import (
     NOTHING,
     Derived,
@@ -336,6 +336,8 @@ class QueryReader(FromReader):
             names.add(except_.name.casefold())
         replaced: dict[str, Origins] = {}
         for alias in node.args.get("replace") or ():
+            if not isinstance(alias, exp.Alias):
+                raise Malformed("REPLACE lacks the name of a column")
             replaced[alias.alias.casefold()] = self.origins(alias.this, scope, env)
         called = {a.this.name.casefold(): a.alias for a in node.args.get("rename") or ()}
         skip = frozenset(hidden | set(replaced) | set(called))
