@@ -18,7 +18,8 @@ PARSED_SHARE = 0.95
 RESOLVED_SHARE = 0.8
 """Statements whose tables are all in the catalog."""
 
-DayCheck = Callable[[str], tuple[bool, str]]
+DayCheck = Callable[[TableStore, str], tuple[bool, str]]
+"""Whether a day is as it should be, and what was seen."""
 
 
 def asset_checks(
@@ -33,54 +34,58 @@ def asset_checks(
     return checks
 
 
-def _by_day(
-    context: dg.AssetCheckExecutionContext, what_to_do: str, check: DayCheck
-) -> dg.AssetCheckResult:
-    """Run a check for each day of the run: range runs record one evaluation for all of them."""
-    seen = {day: check(day) for day in context.partition_keys}
-    told = {day: text for day, (_, text) in seen.items()}
-    bad = {day: text for day, (passed, text) in seen.items() if not passed}
-    metadata: dict[str, Any] = {"days": markdown_table(("day", "seen"), sorted(told.items()))}
-    if bad:
-        metadata |= {"failed_day_count": len(bad), "what_to_do": what_to_do}
-    description = "; ".join(f"{day}: {text}" for day, text in (bad or told).items())
-    return dg.AssetCheckResult(
-        passed=not bad,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=description[:2000],
-        metadata=metadata,
-    )
+def _daily_check(
+    asset: dg.AssetKey,
+    days: dg.DailyPartitionsDefinition,
+    name: str,
+    see: DayCheck,
+    *,
+    description: str,
+    what_to_do: str,
+) -> dg.AssetChecksDefinition:
+    """A check of each day of the run: range runs record one evaluation for all of them."""
+
+    @dg.asset_check(asset=asset, name=name, partitions_def=days, description=description)
+    def check(
+        context: dg.AssetCheckExecutionContext, table_store: TableStoreResource
+    ) -> dg.AssetCheckResult:
+        seen = {day: see(table_store.store, day) for day in context.partition_keys}
+        told = {day: text for day, (_, text) in seen.items()}
+        bad = {day: text for day, (passed, text) in seen.items() if not passed}
+        metadata: dict[str, Any] = {"days": markdown_table(("day", "seen"), sorted(told.items()))}
+        if bad:
+            metadata |= {"failed_day_count": len(bad), "what_to_do": what_to_do}
+        told_first = "; ".join(f"{day}: {text}" for day, text in (bad or told).items())
+        return dg.AssetCheckResult(
+            passed=not bad,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=told_first[:2000],
+            metadata=metadata,
+        )
+
+    return check
 
 
 def _every_log(
     names: Names, days: dg.DailyPartitionsDefinition, settings: Settings
 ) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=names.statements,
-        name="every_query_log",
-        partitions_def=days,
+    def see(store: TableStore, day: str) -> tuple[bool, str]:
+        missing = [
+            warehouse
+            for warehouse in settings.warehouses
+            if not store.has(names.query_log(warehouse).path, day)
+        ]
+        return not missing, f"without {', '.join(missing)}" if missing else "every warehouse"
+
+    return _daily_check(
+        names.statements,
+        days,
+        "every_query_log",
+        see,
         description="The day's queries of every warehouse are part of it.",
+        what_to_do="Mend what made query_log/<warehouse> fail and materialize it for the day; the "
+        "sensor lineage_sensor then derives the day again.",
     )
-    def check(
-        context: dg.AssetCheckExecutionContext, table_store: TableStoreResource
-    ) -> dg.AssetCheckResult:
-        def day_check(day: str) -> tuple[bool, str]:
-            missing = [
-                warehouse
-                for warehouse in settings.warehouses
-                if not table_store.store.has(names.query_log(warehouse).path, day)
-            ]
-            told = f"without {', '.join(missing)}" if missing else "every warehouse"
-            return not missing, told
-
-        return _by_day(
-            context,
-            "Mend what made query_log/<warehouse> fail and materialize it for the day; the sensor "
-            "lineage_sensor then derives the day again.",
-            day_check,
-        )
-
-    return check
 
 
 def _comment_found(
@@ -88,27 +93,19 @@ def _comment_found(
 ) -> dg.AssetChecksDefinition:
     key = names.query_log(warehouse)
 
-    @dg.asset_check(
-        asset=key,
-        name="hex_comment_found",
-        partitions_def=days,
+    def see(store: TableStore, day: str) -> tuple[bool, str]:
+        found = _count(store, key, day, "comment", "found")
+        return found > 0, f"{found} queries with Hex's comment"
+
+    return _daily_check(
+        key,
+        days,
+        "hex_comment_found",
+        see,
         description="The day has queries with Hex's comment.",
+        what_to_do="Run `hex-assets doctor`: is the log enabled and readable, does Hex use this "
+        "warehouse, and is its query metadata comment on?",
     )
-    def check(
-        context: dg.AssetCheckExecutionContext, table_store: TableStoreResource
-    ) -> dg.AssetCheckResult:
-        def day_check(day: str) -> tuple[bool, str]:
-            found = _count(table_store.store, key, day, "comment", "found")
-            return found > 0, f"{found} queries with Hex's comment"
-
-        return _by_day(
-            context,
-            "Run `hex-assets doctor`: is the log enabled and readable, does Hex use this "
-            "warehouse, and is its query metadata comment on?",
-            day_check,
-        )
-
-    return check
 
 
 def _cut_texts(
@@ -116,28 +113,19 @@ def _cut_texts(
 ) -> dg.AssetChecksDefinition:
     key = names.query_log(warehouse)
 
-    @dg.asset_check(
-        asset=key,
-        name="no_cut_texts",
-        partitions_def=days,
+    def see(store: TableStore, day: str) -> tuple[bool, str]:
+        cut = pc.sum(store.read(key.path, day)["truncated"]).as_py() or 0
+        return cut == 0, f"{cut} cut texts"
+
+    return _daily_check(
+        key,
+        days,
+        "no_cut_texts",
+        see,
         description="No text reached the log's length limit, which cuts off Hex's comment.",
+        what_to_do="Raise the log's limit where the engine has one (docs/warehouses); the rows are "
+        "in the query log with truncated = true, their projects are not known.",
     )
-    def check(
-        context: dg.AssetCheckExecutionContext, table_store: TableStoreResource
-    ) -> dg.AssetCheckResult:
-        def day_check(day: str) -> tuple[bool, str]:
-            table = table_store.store.read(key.path, day)
-            cut = pc.sum(table["truncated"]).as_py() or 0
-            return cut == 0, f"{cut} cut texts"
-
-        return _by_day(
-            context,
-            "Raise the log's limit where the engine has one (docs/warehouses); the rows are in "
-            "the query log with truncated = true, their projects are not known.",
-            day_check,
-        )
-
-    return check
 
 
 def _parsed_share(names: Names, days: dg.DailyPartitionsDefinition) -> dg.AssetChecksDefinition:
@@ -177,46 +165,35 @@ def _share_check(
 ) -> dg.AssetChecksDefinition:
     good = set(ok)
 
-    @dg.asset_check(asset=names.statements, name=name, partitions_def=days, description=description)
-    def check(
-        context: dg.AssetCheckExecutionContext, table_store: TableStoreResource
-    ) -> dg.AssetCheckResult:
-        def day_check(day: str) -> tuple[bool, str]:
-            table = table_store.store.read(names.statements.path, day)
-            judged = [s for s in table["status"].to_pylist() if s != "empty"]
-            passed = sum(status in good for status in judged)
-            share = passed / len(judged) if judged else 1.0
-            return share >= threshold, f"{passed} of {len(judged)} statements ({share:.1%})"
+    def see(store: TableStore, day: str) -> tuple[bool, str]:
+        table = store.read(names.statements.path, day)
+        judged = [s for s in table["status"].to_pylist() if s != "empty"]
+        passed = sum(status in good for status in judged)
+        share = passed / len(judged) if judged else 1.0
+        return share >= threshold, f"{passed} of {len(judged)} statements ({share:.1%})"
 
-        return _by_day(context, what_to_do, day_check)
-
-    return check
+    return _daily_check(
+        names.statements, days, name, see, description=description, what_to_do=what_to_do
+    )
 
 
 def _published_equals_derived(
     names: Names, days: dg.DailyPartitionsDefinition
 ) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=names.publication,
-        name="published_equals_derived",
-        partitions_def=days,
+    def see(store: TableStore, day: str) -> tuple[bool, str]:
+        edges = store.read(names.edges.path, day)
+        missing = unpublished(edges, store.read(names.publication.path, day))
+        named = "".join(f"; {project} {table}" for project, table in missing[:5])
+        return not missing, f"{len(missing)} table edges have no receipt{named}"
+
+    return _daily_check(
+        names.publication,
+        days,
+        "published_equals_derived",
+        see,
         description="Every edge of a published project to a table of the catalog has a receipt.",
+        what_to_do="Publish the day again; see `not_published` of the publication.",
     )
-    def check(
-        context: dg.AssetCheckExecutionContext, table_store: TableStoreResource
-    ) -> dg.AssetCheckResult:
-        def day_check(day: str) -> tuple[bool, str]:
-            edges = table_store.store.read(names.edges.path, day)
-            receipts = table_store.store.read(names.publication.path, day)
-            missing = unpublished(edges, receipts)
-            named = "".join(f"; {project} {table}" for project, table in missing[:5])
-            return not missing, f"{len(missing)} table edges have no receipt{named}"
-
-        return _by_day(
-            context, "Publish the day again; see `not_published` of the publication.", day_check
-        )
-
-    return check
 
 
 def unpublished(edges: pa.Table, receipts: pa.Table) -> list[tuple[str, str]]:
