@@ -127,8 +127,15 @@ def _searching(text: str) -> Match | None:
 
 def like_of(text: str) -> re.Pattern[str]:
     """The expression of Snowflake's ILIKE pattern over folded names."""
-    words = {"%": ".*", "_": "."}
-    return re.compile("".join(words.get(c, re.escape(c)) for c in text.casefold()))
+    return re.compile(_expression(text.casefold(), _PERCENT))
+
+
+_PERCENT = {"%": ".*", "_": "."}
+_ASTERISK = {"*": ".*", "?": "."}
+
+
+def _expression(text: str, words: dict[str, str]) -> str:
+    return "".join(words.get(character, re.escape(character)) for character in text)
 
 
 def _like(node: exp.Expr) -> Match | None:
@@ -138,12 +145,11 @@ def _like(node: exp.Expr) -> Match | None:
     if isinstance(node, exp.SimilarTo):
         found = _searching(f"^(?:{pattern.name})$")
     else:
-        words = {"*": ".*", "?": "."} if isinstance(node, exp.Glob) else {"%": ".*", "_": "."}
+        words = _ASTERISK if isinstance(node, exp.Glob) else _PERCENT
         if sum(pattern.name.count(word) for word in words) > MAX_QUANTIFIERS:
             return None
-        text = "".join(words.get(c, re.escape(c)) for c in pattern.name)
         flags = re.IGNORECASE if isinstance(node, exp.ILike) else 0
-        found = re.compile(text, flags | re.DOTALL).fullmatch
+        found = re.compile(_expression(pattern.name, words), flags | re.DOTALL).fullmatch
     if found is None or not node.args.get("negate"):
         return found
     return lambda name: None if found(name) else _ANY(name)

@@ -25,7 +25,8 @@ def without_rare_clauses(tokens: Tokens, dialect: str) -> tuple[Tokens, list[str
     return kept, files
 
 
-def _word(tokens: Tokens, position: int) -> str:
+def word_at(tokens: Tokens, position: int) -> str:
+    """The word at a position in capitals; empty for a string, and outside of the tokens."""
     if not 0 <= position < len(tokens) or tokens[position].token_type == TokenType.STRING:
         return ""
     return tokens[position].text.upper()
@@ -61,7 +62,7 @@ def _plain_create(tokens: Tokens, files: list[str]) -> Tokens:
     if not kinds:
         return tokens
     start = kinds[0] + 1
-    while _word(tokens, start) in ("IF", "NOT", "EXISTS"):
+    while word_at(tokens, start) in ("IF", "NOT", "EXISTS"):
         start += 1
     parts, after = name_at(tokens, start)
     if not parts:
@@ -76,10 +77,10 @@ def _plain_create(tokens: Tokens, files: list[str]) -> Tokens:
         after = end
     position = after
     while position < len(tokens):
-        word = _word(tokens, position)
-        if word == "AS" and _word(tokens, position + 1) in _QUERY:
+        word = word_at(tokens, position)
+        if word == "AS" and word_at(tokens, position + 1) in _QUERY:
             return [*head, *written, *names, tokens[position], *tokens[position + 1 :]]
-        if word == "SELECT" or (word == "WITH" and _word(tokens, position + 2) == "AS"):
+        if word == "SELECT" or (word == "WITH" and word_at(tokens, position + 2) == "AS"):
             return [*head, *written, *tokens[position:]]
         if word == "TO" and tokens[position].token_type != TokenType.STRING:
             other, end = name_at(tokens, position + 1)
@@ -131,15 +132,15 @@ _OF_OUTFILE = frozenset(
 
 def _outfile(tokens: Tokens, position: int, files: list[str]) -> int:
     """INTO OUTFILE 'x' FIELDS TERMINATED BY ',' ... of MySQL and ClickHouse."""
-    if _word(tokens, position) != "INTO":
+    if word_at(tokens, position) != "INTO":
         return 0
-    if _word(tokens, position + 1) not in ("OUTFILE", "DUMPFILE") or position + 2 >= len(tokens):
+    if word_at(tokens, position + 1) not in ("OUTFILE", "DUMPFILE") or position + 2 >= len(tokens):
         return 0
     files.append(tokens[position + 2].text)
     end = position + 3
     while end < len(tokens):
-        before = _word(tokens, end - 1)
-        known = _word(tokens, end) in _OF_OUTFILE or before in ("SET", "CHARSET", "LEVEL")
+        before = word_at(tokens, end - 1)
+        known = word_at(tokens, end) in _OF_OUTFILE or before in ("SET", "CHARSET", "LEVEL")
         if not known and tokens[end].token_type != TokenType.STRING:
             break
         end += 1
@@ -148,65 +149,73 @@ def _outfile(tokens: Tokens, position: int, files: list[str]) -> int:
 
 def _into_variables(tokens: Tokens, position: int, files: list[str]) -> int:
     """MySQL's SELECT ... INTO @a, @b."""
-    if _word(tokens, position) != "INTO" or not _word(tokens, position + 1).startswith("@"):
+    if word_at(tokens, position) != "INTO" or not word_at(tokens, position + 1).startswith("@"):
         return 0
     end = position + 1
-    while _word(tokens, end).startswith("@"):
+    while word_at(tokens, end).startswith("@"):
         end += 1 if len(tokens[end].text) > 1 else 2
-        if _word(tokens, end) == "," and _word(tokens, end + 1).startswith("@"):
+        if word_at(tokens, end) == "," and word_at(tokens, end + 1).startswith("@"):
             end += 1
     return end
 
 
 def _of_insert(tokens: Tokens, position: int, files: list[str]) -> int:
     """After the target of an INSERT: PARTITION (p), WITH (hints), OVERRIDING ..., BY POSITION."""
-    if position > 20 or _word(tokens, 0) not in ("INSERT", "REPLACE"):
+    if position > 20 or word_at(tokens, 0) not in ("INSERT", "REPLACE"):
         return 0
-    word = _word(tokens, position)
+    word = word_at(tokens, position)
     if word in ("PARTITION", "WITH") and _opens(tokens, position + 1):
         return closing(tokens, position + 1)
-    if word == "OVERRIDING" and _word(tokens, position + 2) == "VALUE":
+    if word == "OVERRIDING" and word_at(tokens, position + 2) == "VALUE":
         return position + 3
-    if word == "BY" and _word(tokens, position + 1) == "POSITION":
+    if word == "BY" and word_at(tokens, position + 1) == "POSITION":
         return position + 2
     return 0
 
 
 def _json_defaults(tokens: Tokens, position: int, files: list[str]) -> int:
     """JSON_TABLE's and JSON_VALUE's NULL ON EMPTY, DEFAULT '0' ON ERROR."""
-    if _word(tokens, position) == "EXISTS" and _word(tokens, position + 1) == "PATH":
+    if word_at(tokens, position) == "EXISTS" and word_at(tokens, position + 1) == "PATH":
         return position + 1
-    if _word(tokens, position) == "AS" and _word(tokens, position + 2) in ("COLUMNS", "PASSING"):
+    if word_at(tokens, position) == "AS" and word_at(tokens, position + 2) in (
+        "COLUMNS",
+        "PASSING",
+    ):
         return position + 2  # the name of a path
-    start = position + 2 if _word(tokens, position) == "DEFAULT" else position + 1
-    if start == position + 1 and _word(tokens, position) not in ("NULL", "ERROR", "EMPTY"):
+    start = position + 2 if word_at(tokens, position) == "DEFAULT" else position + 1
+    if start == position + 1 and word_at(tokens, position) not in ("NULL", "ERROR", "EMPTY"):
         return 0
-    on = _word(tokens, start) == "ON" and _word(tokens, start + 1) in ("EMPTY", "ERROR")
+    on = word_at(tokens, start) == "ON" and word_at(tokens, start + 1) in ("EMPTY", "ERROR")
     return start + 2 if on else 0
 
 
 def _limit_by(tokens: Tokens, position: int, files: list[str]) -> int:
     """ClickHouse's LIMIT 1 BY a, b before another LIMIT."""
-    if _word(tokens, position) != "LIMIT" or "BY" not in (
-        *(_word(tokens, position + 2), _word(tokens, position + 4)),
+    if word_at(tokens, position) != "LIMIT" or "BY" not in (
+        *(word_at(tokens, position + 2), word_at(tokens, position + 4)),
     ):
         return 0
     end = position + 1
-    while end < len(tokens) and _word(tokens, end) not in ("LIMIT", "OFFSET", "SETTINGS", "FORMAT"):
+    while end < len(tokens) and word_at(tokens, end) not in (
+        "LIMIT",
+        "OFFSET",
+        "SETTINGS",
+        "FORMAT",
+    ):
         if tokens[end].token_type == TokenType.R_PAREN:
             return 0
         end = closing(tokens, end) if _opens(tokens, end) else end + 1
-        if _word(tokens, end) == "OFFSET" and _word(tokens, end + 2) == "BY":
+        if word_at(tokens, end) == "OFFSET" and word_at(tokens, end + 2) == "BY":
             end += 1
-    return end if _word(tokens, end) in ("LIMIT", "OFFSET") else 0
+    return end if word_at(tokens, end) in ("LIMIT", "OFFSET") else 0
 
 
 def _subset(tokens: Tokens, position: int, files: list[str]) -> int:
     """MATCH_RECOGNIZE's SUBSET u = (a, b) between its PATTERN and DEFINE."""
-    if _word(tokens, position) != "SUBSET":
+    if word_at(tokens, position) != "SUBSET":
         return 0
     for end in range(position, min(len(tokens), position + 60)):
-        if _word(tokens, end) == "DEFINE":
+        if word_at(tokens, end) == "DEFINE":
             return end
     return 0
 
@@ -214,33 +223,33 @@ def _subset(tokens: Tokens, position: int, files: list[str]) -> int:
 def _using_culture(tokens: Tokens, position: int, files: list[str]) -> int:
     """T-SQL's PARSE(x AS int USING 'en-US')."""
     string = position + 1 < len(tokens) and tokens[position + 1].token_type == TokenType.STRING
-    return position + 2 if _word(tokens, position) == "USING" and string else 0
+    return position + 2 if word_at(tokens, position) == "USING" and string else 0
 
 
 def _namespaces(tokens: Tokens, files: list[str]) -> Tokens:
     """T-SQL's WITH XMLNAMESPACES (...), alone or before common table expressions."""
-    if _word(tokens, 0) != "WITH" or _word(tokens, 1) != "XMLNAMESPACES":
+    if word_at(tokens, 0) != "WITH" or word_at(tokens, 1) != "XMLNAMESPACES":
         return tokens
     end = closing(tokens, 2)
-    return [tokens[0], *tokens[end + 1 :]] if _word(tokens, end) == "," else tokens[end:]
+    return [tokens[0], *tokens[end + 1 :]] if word_at(tokens, end) == "," else tokens[end:]
 
 
 def _with_schema(tokens: Tokens, position: int, files: list[str]) -> int:
     """The columns of OPENROWSET(...) WITH (a int 1)."""
-    if _word(tokens, position) != "WITH" or not _opens(tokens, position + 1):
+    if word_at(tokens, position) != "WITH" or not _opens(tokens, position + 1):
         return 0
-    call = any(_word(tokens, before) == "OPENROWSET" for before in range(position))
-    return closing(tokens, position + 1) if call and _word(tokens, position - 1) == ")" else 0
+    call = any(word_at(tokens, before) == "OPENROWSET" for before in range(position))
+    return closing(tokens, position + 1) if call and word_at(tokens, position - 1) == ")" else 0
 
 
 def _using_operator(tokens: Tokens, position: int, files: list[str]) -> int:
     """PostgreSQL's ORDER BY a USING >."""
-    following = _word(tokens, position + 1)
-    return position + 2 if _word(tokens, position) == "USING" and following in ("<", ">") else 0
+    following = word_at(tokens, position + 1)
+    return position + 2 if word_at(tokens, position) == "USING" and following in ("<", ">") else 0
 
 
 def _paste(tokens: Tokens, position: int, files: list[str]) -> int:
-    return position + 1 if _word(tokens, position) == "PASTE" else 0
+    return position + 1 if word_at(tokens, position) == "PASTE" else 0
 
 
 def _only(tokens: Tokens, files: list[str]) -> Tokens:
@@ -248,7 +257,7 @@ def _only(tokens: Tokens, files: list[str]) -> Tokens:
     kept: Tokens = []
     position = 0
     while position < len(tokens):
-        if _word(tokens, position) == "ONLY" and _opens(tokens, position + 1):
+        if word_at(tokens, position) == "ONLY" and _opens(tokens, position + 1):
             end = closing(tokens, position + 1)
             kept += tokens[position + 2 : end - 1]
             position = end
@@ -261,8 +270,8 @@ def _only(tokens: Tokens, files: list[str]) -> Tokens:
 def _changes(tokens: Tokens, files: list[str]) -> Tokens:
     """T-SQL's CHANGETABLE(CHANGES t, @v) as t, whose changes it gives."""
     for position in range(len(tokens)):
-        call = _word(tokens, position) == "CHANGETABLE" and _opens(tokens, position + 1)
-        if call and _word(tokens, position + 2) in ("CHANGES", "VERSION"):
+        call = word_at(tokens, position) == "CHANGETABLE" and _opens(tokens, position + 1)
+        if call and word_at(tokens, position + 2) in ("CHANGES", "VERSION"):
             _, after = name_at(tokens, position + 3)
             rest = tokens[closing(tokens, position + 1) :]
             return [*tokens[:position], *tokens[position + 3 : after], *rest]
@@ -271,11 +280,11 @@ def _changes(tokens: Tokens, files: list[str]) -> Tokens:
 
 def _after_pivot(tokens: Tokens, files: list[str]) -> Tokens:
     """DuckDB's PIVOT and UNPIVOT statements without ORDER BY and LIMIT."""
-    if _word(tokens, 0) not in ("PIVOT", "UNPIVOT"):
+    if word_at(tokens, 0) not in ("PIVOT", "UNPIVOT"):
         return tokens
     position = 0
     while position < len(tokens):
-        if _word(tokens, position) in ("ORDER BY", "LIMIT"):
+        if word_at(tokens, position) in ("ORDER BY", "LIMIT"):
             return tokens[:position]
         position = closing(tokens, position) if _opens(tokens, position) else position + 1
     return tokens
@@ -283,45 +292,56 @@ def _after_pivot(tokens: Tokens, files: list[str]) -> Tokens:
 
 def _current_of(tokens: Tokens, position: int, files: list[str]) -> int:
     """WHERE CURRENT OF cursor."""
-    words = [_word(tokens, position + n) for n in range(3)]
+    words = [word_at(tokens, position + n) for n in range(3)]
     if words != ["WHERE", "CURRENT", "OF"]:
         return 0
-    return name_at(tokens, position + 3 + (_word(tokens, position + 3) == "@"))[1]
+    return name_at(tokens, position + 3 + (word_at(tokens, position + 3) == "@"))[1]
 
 
 def _outer(tokens: Tokens, position: int, files: list[str]) -> int:
     """ClickHouse's LEFT ANY OUTER JOIN, of which the parser has no OUTER."""
-    return position + 1 if _word(tokens, position) == "OUTER" else 0
+    return position + 1 if word_at(tokens, position) == "OUTER" else 0
 
 
 def _analyse(tokens: Tokens, position: int, files: list[str]) -> int:
     """MariaDB's PROCEDURE ANALYSE() after a query."""
-    words = [_word(tokens, position + n) for n in range(3)]
+    words = [word_at(tokens, position + n) for n in range(3)]
     return closing(tokens, position + 2) if words == ["PROCEDURE", "ANALYSE", "("] else 0
 
 
 def _of_select(tokens: Tokens, position: int, files: list[str]) -> int:
     """MySQL's SELECT SQL_BIG_RESULT DISTINCTROW a."""
-    word = _word(tokens, position)
+    word = word_at(tokens, position)
     return position + 1 if word == "DISTINCTROW" or word.startswith("SQL_") else 0
+
+
+def _as_names(tokens: Tokens, is_name: Callable[[int, Token], bool]) -> Tokens:
+    """The keywords that are names as names; the same list where there are none."""
+    kept = [
+        Token(TokenType.VAR, token.text, token.line, token.col, token.start, token.end)
+        if token.token_type != TokenType.VAR and is_name(position, token)
+        else token
+        for position, token in enumerate(tokens)
+    ]
+    return kept if any(a is not b for a, b in zip(kept, tokens, strict=True)) else tokens
 
 
 def _named_arguments(tokens: Tokens, files: list[str]) -> Tokens:
     """ClickHouse's view(from = 1): a keyword before `=` is the name of a parameter."""
-    kept: Tokens = []
-    for position, token in enumerate(tokens):
-        starts = _word(tokens, position - 1) in ("(", ",") and _word(tokens, position + 1) == "="
-        if starts and token.token_type != TokenType.VAR and token.text.isalpha():
-            kind = TokenType.VAR
-            token = Token(kind, token.text, token.line, token.col, token.start, token.end)
-        kept.append(token)
-    return kept if any(a is not b for a, b in zip(kept, tokens, strict=True)) else tokens
+    return _as_names(
+        tokens,
+        lambda position, token: (
+            word_at(tokens, position - 1) in ("(", ",")
+            and word_at(tokens, position + 1) == "="
+            and token.text.isalpha()
+        ),
+    )
 
 
 def _odbc(tokens: Tokens, position: int, files: list[str]) -> int:
     """ODBC's { oj ... }, { d '...' } and { fn ... }: the braces and the word."""
     kind = tokens[position].token_type
-    if kind == TokenType.L_BRACE and _word(tokens, position + 1) in ("OJ", "D", "T", "TS", "FN"):
+    if kind == TokenType.L_BRACE and word_at(tokens, position + 1) in ("OJ", "D", "T", "TS", "FN"):
         return position + 2
     return position + 1 if kind == TokenType.R_BRACE else 0
 
@@ -341,12 +361,12 @@ def _group_order(tokens: Tokens, files: list[str]) -> Tokens:
 
 def _all_by_name(tokens: Tokens, files: list[str]) -> Tokens:
     """Snowflake's MERGE ... UPDATE ALL BY NAME and INSERT ALL BY NAME as UPDATE * and INSERT *."""
-    if _word(tokens, 0) != "MERGE":
+    if word_at(tokens, 0) != "MERGE":
         return tokens
     kept: Tokens = []
     position = 0
     while position < len(tokens):
-        words = [_word(tokens, position + n) for n in range(3)]
+        words = [word_at(tokens, position + n) for n in range(3)]
         like = tokens[position]
         if words == ["ALL", "BY", "NAME"]:
             kept.append(Token(TokenType.STAR, "*", like.line, like.col, like.start, like.end))
@@ -359,19 +379,18 @@ def _all_by_name(tokens: Tokens, files: list[str]) -> Tokens:
 
 def _schema_evolution(tokens: Tokens, position: int, files: list[str]) -> int:
     """MERGE WITH SCHEMA EVOLUTION INTO t, and the same of INSERT."""
-    words = [_word(tokens, position + n) for n in range(3)]
+    words = [word_at(tokens, position + n) for n in range(3)]
     return position + 3 if position < 3 and words == ["WITH", "SCHEMA", "EVOLUTION"] else 0
 
 
 def _window_calls(tokens: Tokens, files: list[str]) -> Tokens:
     """Spark's function window(ts, '5 minutes') and its column window.start: no keyword there."""
-    kept: Tokens = []
-    for position, token in enumerate(tokens):
-        if token.token_type == TokenType.WINDOW and _word(tokens, position + 1) in ("(", "."):
-            kind = TokenType.VAR
-            token = Token(kind, token.text, token.line, token.col, token.start, token.end)
-        kept.append(token)
-    return kept if any(a is not b for a, b in zip(kept, tokens, strict=True)) else tokens
+    return _as_names(
+        tokens,
+        lambda position, token: (
+            token.token_type == TokenType.WINDOW and word_at(tokens, position + 1) in ("(", ".")
+        ),
+    )
 
 
 _OF_SPARK = (_dropping(_schema_evolution), _window_calls, with_known_operators)

@@ -239,7 +239,7 @@ class Text:
         for key in self._temporary & self._read_inside:
             self._targets.pop(key, None)
         names = {key: ".".join(parts) for key, parts in self._sources.items()}
-        known = [self._names_of(reading, names) for reading in self._readings]
+        known = {id(reading): self._names_of(reading, names) for reading in self._readings}
         unresolved: dict[str, None] = {}
         for reading in self._readings:
             unresolved.update(reading.unresolved)
@@ -260,7 +260,7 @@ class Text:
             reason=reason,
             error=error,
             unresolved_columns=tuple(unresolved),
-            target_columns=self._target_columns(names),
+            target_columns=self._target_columns(known),
             dialect=self.other_dialect,
         )
 
@@ -274,9 +274,12 @@ class Text:
                 found[ref] = name
         return found
 
-    def _columns(self, known: list[dict[TableRef, str]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    def _columns(
+        self, known: dict[int, dict[TableRef, str]]
+    ) -> tuple[tuple[str, tuple[str, ...]], ...]:
         found: dict[str, tuple[str, dict[str, str]]] = {}
-        for reading, names in zip(self._readings, known, strict=True):
+        for reading in self._readings:
+            names = known[id(reading)]
             for output, origins in reading.outputs:
                 entry = found.setdefault(output.casefold(), (output, {}))
                 for ref, column in origins:
@@ -286,11 +289,11 @@ class Text:
         return tuple((name, tuple(sorted(columns.values()))) for name, columns in found.values())
 
     def _target_columns(
-        self, all_names: dict[Parts, str]
+        self, known: dict[int, dict[TableRef, str]]
     ) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
         found: dict[tuple[str, str], tuple[str, str, dict[str, str]]] = {}
         for reading in self._writings:
-            names = self._names_of(reading, all_names)
+            names = known[id(reading)]
             for parts in (ref.parts for ref in reading.targets.values()):
                 written = self._targets.get(self.key(parts)) or self._targets.get(
                     self.key(self._qualified(parts, reading))
@@ -308,9 +311,10 @@ class Text:
                             entry[2].setdefault(full.casefold(), full)
         return tuple((t, name, tuple(sorted(c.values()))) for t, name, c in found.values())
 
-    def _uses(self, known: list[dict[TableRef, str]]) -> tuple[ColumnUse, ...]:
+    def _uses(self, known: dict[int, dict[TableRef, str]]) -> tuple[ColumnUse, ...]:
         found: dict[tuple[str, str], tuple[str, str, set[str]]] = {}
-        for reading, names in zip(self._readings, known, strict=True):
+        for reading in self._readings:
+            names = known[id(reading)]
             for (ref, folded), (column, usages) in reading.uses.items():
                 if ref in names:
                     key = (names[ref].casefold(), folded)

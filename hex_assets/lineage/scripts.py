@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from hex_assets.lineage.rare import closing
+from hex_assets.lineage.rare import closing, word_at
 from hex_assets.lineage.result import Text
 
 ReadText = Callable[[str, Text], None]
@@ -25,7 +25,7 @@ def read_script(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -
         return False
     if text.dialect == "snowflake" and "->>" in sql and _flow(sql, chunk, text, read_text):
         return True
-    first = _word(chunk, 0)
+    first = word_at(chunk, 0)
     if first in ("SET", "DECLARE"):
         _keep_value(chunk, text)
         if first == "SET":
@@ -41,15 +41,9 @@ def read_script(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -
     return _assigned(sql, chunk, text, read_text, first)
 
 
-def _word(chunk: list[Token], position: int) -> str:
-    if not 0 <= position < len(chunk) or chunk[position].token_type == TokenType.STRING:
-        return ""
-    return chunk[position].text.upper()
-
-
 def _assigned(sql: str, chunk: list[Token], text: Text, read_text: ReadText, first: str) -> bool:
     """`x := value`, `LET x INT := value` and what DECLARE lists: only its queries read."""
-    words = [_word(chunk, position) for position in range(len(chunk))]
+    words = [word_at(chunk, position) for position in range(len(chunk))]
     starts = [n for n, word in enumerate(words) if word in _QUERY]
     if not starts:
         return (
@@ -73,12 +67,12 @@ def _assigned(sql: str, chunk: list[Token], text: Text, read_text: ReadText, fir
 
 def _keep_value(chunk: list[Token], text: Text) -> None:
     """Keeps what a variable is set to, if a string: IDENTIFIER($x) may name a table by it."""
-    start = 2 if _word(chunk, 1) in ("VAR", "VARIABLE") else 1
-    while _word(chunk, start) in ("OR", "REPLACE", "VARIABLE"):
+    start = 2 if word_at(chunk, 1) in ("VAR", "VARIABLE") else 1
+    while word_at(chunk, start) in ("OR", "REPLACE", "VARIABLE"):
         start += 1
-    name = _word(chunk, start)
+    name = word_at(chunk, start)
     ends = chunk[-1].token_type == TokenType.STRING and len(chunk) - start <= 4
-    if ends and _word(chunk, len(chunk) - 2) in ("=", "DEFAULT", ":="):
+    if ends and word_at(chunk, len(chunk) - 2) in ("=", "DEFAULT", ":="):
         text.variables[name] = chunk[-1].text
     else:
         text.variables.pop(name, None)
@@ -91,11 +85,14 @@ def with_values(chunk: list[Token], variables: dict[str, str]) -> list[Token]:
     position = 0
     while position < len(chunk):
         token = chunk[position]
-        if _word(chunk, position) in ("IDENTIFIER", "TABLE") and _word(chunk, position + 1) == "(":
+        if (
+            word_at(chunk, position) in ("IDENTIFIER", "TABLE")
+            and word_at(chunk, position + 1) == "("
+        ):
             until = max(until, closing(chunk, position + 1))
         marked = token.token_type == TokenType.PARAMETER
-        name = _word(chunk, position + 1) if marked else _word(chunk, position)
-        if 0 < position < until and name in variables and _word(chunk, position - 1) != ".":
+        name = word_at(chunk, position + 1) if marked else word_at(chunk, position)
+        if 0 < position < until and name in variables and word_at(chunk, position - 1) != ".":
             if marked or token.token_type == TokenType.VAR:
                 value = variables[name]
                 kept.append(
@@ -128,13 +125,13 @@ def _flow(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool
         done = step[0].start
         for position in range(1, len(step) - 1):
             marked = step[position].token_type == TokenType.PARAMETER
-            place = _word(step, position + 1)
+            place = word_at(step, position + 1)
             if not marked or not place.isdecimal() or not 0 < int(place) <= number:
                 continue
-            if _word(step, position - 1) not in ("FROM", "JOIN", ",", "USING"):
+            if word_at(step, position - 1) not in ("FROM", "JOIN", ",", "USING"):
                 continue
             other = number - int(place)
-            is_query = _word(steps[other], 0) in _QUERY
+            is_query = word_at(steps[other], 0) in _QUERY
             alone[other] = alone[other] and not is_query
             found = f"({texts[other]})" if is_query else _NO_ROWS
             pieces += [sql[done : step[position].start], found]

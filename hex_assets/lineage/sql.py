@@ -134,7 +134,7 @@ def _read_text(sql: str, text: Text) -> None:
         if len(found) > MAX_TOKENS and len(tokens.shortened(found)) > MAX_TOKENS:
             raise bounds.TooLarge(f"{len(found):,} tokens")
         raise bounds.Heavy
-    chunks = tokens.statements(found) if ";" in sql or not found else [found]
+    chunks = tokens.statements(found)
     for number, chunk in enumerate(chunks):
         chunk = tokens.without_format(chunk, text.dialect)
         chunk_cut = cut and number == len(chunks) - 1

@@ -120,6 +120,8 @@ def tokenized(sql: str, tokenizer: Tokenizer) -> tuple[list[Token], bool]:
 
 def statements(tokens: list[Token]) -> list[list[Token]]:
     """Splits at semicolons outside parentheses."""
+    if TokenType.SEMICOLON not in [token.token_type for token in tokens]:
+        return [tokens] if tokens else []
     found: list[list[Token]] = [[]]
     for token in tokens:
         if token.token_type == TokenType.SEMICOLON:
