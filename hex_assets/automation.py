@@ -1,6 +1,6 @@
 """Jobs, schedules, and the sensors that launch what is due."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -157,11 +157,9 @@ def publish_sensor(
     )
     def sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         instance = context.instance
-        in_flight = instance.get_runs(
-            dg.RunsFilter(job_name=job.name, statuses=list(RUNNING)), limit=1
-        )
-        if in_flight:
-            yield dg.SkipReason(f"run {in_flight[0].run_id} is publishing; waiting for it to end")
+        busy = _at_work(instance, job.name)
+        if busy:
+            yield dg.SkipReason(f"run {busy} is publishing; waiting for it to end")
             return
         derived = _latest(instance, names.edges)
         published = _latest(instance, names.publication)
@@ -226,7 +224,9 @@ def lineage_sensor(
     return sensor
 
 
-def _at_work(instance: dg.DagsterInstance, job: str, keys: set[dg.AssetKey]) -> str | None:
+def _at_work(
+    instance: dg.DagsterInstance, job: str, keys: Set[dg.AssetKey] = frozenset()
+) -> str | None:
     """The id of an unfinished run of a job, or of any run of some of the assets."""
     for run in instance.get_runs(dg.RunsFilter(statuses=list(RUNNING))):
         if run.job_name == job or keys & set(run.asset_selection or ()):

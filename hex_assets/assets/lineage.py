@@ -57,9 +57,10 @@ def statements_asset(
         context: dg.AssetExecutionContext, catalog_tables: DayTables, **query_logs: DayTables
     ) -> dict[str, pa.Table]:
         cache = LineageCache.load(settings.storage.path)
+        stored = {day: _stored(day, query_logs) for day in context.partition_keys}
         derived = {
             day: lineage.derive_statements(
-                _log_of(day, query_logs),
+                _log_of(day, stored[day]),
                 catalog_tables[day],
                 services=services,
                 defaults=defaults,
@@ -69,7 +70,9 @@ def statements_asset(
         }
         cache.save()
         for day, table in derived.items():
-            missing = missing_logs(day, query_logs)
+            missing = sorted(
+                name.removeprefix(LOG_INPUT) for name in query_logs.keys() - stored[day].keys()
+            )
             if missing:
                 context.log.warning(
                     f"{day}: without the queries of {', '.join(missing)}: not read yet"
@@ -105,7 +108,7 @@ def edges_asset(
         context: dg.AssetExecutionContext, statements: DayTables, **query_logs: DayTables
     ) -> dict[str, pa.Table]:
         derived = {
-            day: lineage.edges_of(_log_of(day, query_logs), statements[day])
+            day: lineage.edges_of(_log_of(day, _stored(day, query_logs)), statements[day])
             for day in context.partition_keys
         }
         for day, table in derived.items():
@@ -126,23 +129,17 @@ def _defaults(warehouse: WarehouseSettings) -> tuple[str | None, str | None]:
     return warehouse.defaultCatalog, warehouse.defaultSchema
 
 
-def missing_logs(day: str, query_logs: Mapping[str, DayTables]) -> list[str]:
-    """Warehouses, or rather their assets' inputs, of which the day's log is not stored."""
-    return sorted(
-        name.removeprefix(LOG_INPUT) for name, log in query_logs.items() if not log.stored(day)
-    )
+def _stored(day: str, query_logs: Mapping[str, DayTables]) -> dict[str, DayTables]:
+    """The logs of every warehouse that was read: one that is down holds up no other.
+
+    All of them where none is stored, so that the first one's error says what to materialize.
+    """
+    return {name: log for name, log in query_logs.items() if log.stored(day)} or dict(query_logs)
 
 
 def _log_of(day: str, query_logs: Mapping[str, DayTables]) -> pa.Table:
-    """The day's rows of every warehouse that was read: one that is down holds up no other.
-
-    Raises:
-        MissingTable: no warehouse's log of the day is stored.
-    """
-    stored = [log for log in query_logs.values() if log.stored(day)]
-    if query_logs and not stored:
-        stored = list(query_logs.values())[:1]  # its error says what to materialize
-    return pa.concat_tables([QUERY_LOG.empty(), *(log[day] for log in stored)])
+    """The day's rows of these logs; raises MissingTable."""
+    return pa.concat_tables([QUERY_LOG.empty(), *(log[day] for log in query_logs.values())])
 
 
 def _statement_summary(table: pa.Table) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from hex_assets.probe import Finding
 from hex_assets.secret import Secret
@@ -40,7 +40,7 @@ from hex_assets.warehouses.postgres_lines import (
     CsvLayout,
     JsonLayout,
     LogLine,
-    known_zone,
+    TimeZone,
     statement_row,
 )
 from hex_assets.warehouses.postgres_server_files import PostgresServerFiles
@@ -86,7 +86,7 @@ class PostgresSettings(WarehouseSettings):
         default=None,
         description="instead of `logTable`: read the server's own files by pg_read_binary_file",
     )
-    logTimezone: str = Field(
+    logTimezone: TimeZone = Field(
         default="UTC", description="the server's log_timezone, where `logFiles` is set"
     )
     defaultSchema: str | None = Field(
@@ -95,11 +95,6 @@ class PostgresSettings(WarehouseSettings):
     retentionDays: int | None = Field(
         default=None, ge=1, description="how long log files are kept: older windows are refused"
     )
-
-    @field_validator("logTimezone")
-    @classmethod
-    def _known_zone(cls, zone: str) -> str:
-        return known_zone(zone)
 
     def source(self, name: str) -> PostgresLog | PostgresServerFiles:
         """The log source of these settings; connects to nothing yet."""

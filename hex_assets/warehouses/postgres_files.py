@@ -20,7 +20,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from hex_assets.probe import Finding
 from hex_assets.warehouses.base import BrokenRead, CannotConnect, CannotRead, WarehouseSettings
-from hex_assets.warehouses.postgres_lines import Clock, CsvLayout, JsonLayout, Layout, known_zone
+from hex_assets.warehouses.postgres_lines import Clock, CsvLayout, JsonLayout, Layout, TimeZone
 from hex_assets.warehouses.postgres_prefix import (
     CLOUD_SQL_PREFIX,
     RDS_PREFIX,
@@ -60,7 +60,7 @@ class PostgresFilesSettings(WarehouseSettings):
         description="the server's log_line_prefix, for stderr and cloudLogging; "
         f"by default `{RDS_PREFIX}` (RDS) and `{CLOUD_SQL_PREFIX.strip()}`",
     )
-    logTimezone: str = Field(default="UTC", description="the server's log_timezone")
+    logTimezone: TimeZone = Field(default="UTC", description="the server's log_timezone")
     lagMinutes: int | None = Field(
         default=None,
         ge=1,
@@ -80,11 +80,6 @@ class PostgresFilesSettings(WarehouseSettings):
             if "://" in file and urlsplit(file).password:
                 raise ValueError("a URL must not hold a password: put it where fsspec looks for it")
         return files
-
-    @field_validator("logTimezone")
-    @classmethod
-    def _known_zone(cls, zone: str) -> str:
-        return known_zone(zone)
 
     @model_validator(mode="after")
     def _readable_prefix(self) -> PostgresFilesSettings:

@@ -16,8 +16,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator
 
 from hex_assets.warehouses.vendor import as_utc
 
@@ -130,6 +132,10 @@ def known_zone(zone: str) -> str:
     except (ZoneInfoNotFoundError, OSError) as error:
         raise ValueError(f"no such time zone: {zone}; use one such as Europe/Berlin") from error
     return zone
+
+
+TimeZone = Annotated[str, AfterValidator(known_zone)]
+"""A time zone in the settings."""
 
 
 def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:

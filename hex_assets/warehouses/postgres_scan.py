@@ -260,13 +260,13 @@ class FileLog(ABC):
         window, counts = scan.window, scan.counts
         place = f"warehouse {self.name}: {self.place()}"
         with self.listed() as files:
+            newest = max((file.modified for file in files if file.modified), default=None)
             young = [
                 file
                 for file in files
                 if file.modified is None or file.modified + CLOCK_SKEW >= window.start
             ]
             if not young:
-                newest = max(file.modified for file in files if file.modified)
                 raise CannotRead(
                     f"{place}: none of {len(files)} files was written after the start of {window}, "
                     f"the newest at {newest:%Y-%m-%d %H:%M} UTC",
@@ -291,7 +291,6 @@ class FileLog(ABC):
             unreadable_count=counts.unreadable,
             first_unreadable=counts.first_unreadable,
         )
-        times = [file.modified for file in files if file.modified]
-        newest_text = f", the newest written {max(times):%Y-%m-%d %H:%M} UTC" if times else ""
-        detail = f"{self.place()}: {len(files)} files{newest_text}; {len(young)} hold the last day"
+        written = f", the newest written {newest:%Y-%m-%d %H:%M} UTC" if newest else ""
+        detail = f"{self.place()}: {len(files)} files{written}; {len(young)} hold the last day"
         return [Finding("files", "ok", detail)]
