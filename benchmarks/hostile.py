@@ -18,9 +18,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from hex_assets.lineage import bounds
+from hex_assets.lineage.engine import bounds
+from hex_assets.lineage.engine.worker import WORKER
 from hex_assets.lineage.sql import extract
-from hex_assets.lineage.worker import WORKER
 
 DIALECTS = (
     "snowflake bigquery redshift databricks athena trino clickhouse mysql postgres duckdb tsql"

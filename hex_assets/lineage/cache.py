@@ -18,9 +18,10 @@ def _engine_version() -> str:
 
     A package that was installed without its source has its own version instead.
     """
-    modules = [file for file in files("hex_assets.lineage").iterdir() if file.name.endswith(".py")]
+    rooms = [files("hex_assets.lineage"), files("hex_assets.lineage.engine")]
+    modules = [f for room in rooms for f in room.iterdir() if f.name.endswith(".py")]
     digest = hashlib.sha256(b"" if modules else hex_assets.__version__.encode())
-    for module in sorted(modules, key=lambda file: file.name):
+    for module in sorted(modules, key=str):
         digest.update(module.read_bytes())
     return f"{digest.hexdigest()[:16]}/sqlglot {version('sqlglot')}"
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+import hex_assets
 from hex_assets.lineage import cache as kept
 from hex_assets.lineage import derive_statements
 from hex_assets.lineage import sql as engine
@@ -113,3 +117,24 @@ def test_an_engine_of_another_version_uses_none_of_the_results(
     monkeypatch.setattr(kept, "ENGINE_VERSION", "another")
     derive_day(tmp_path, "SELECT a FROM t")
     assert len(analysed) == 2
+
+
+@pytest.mark.parametrize("module", ["sql.py", "engine/words.py"])
+def test_a_changed_module_of_the_engine_makes_another_version(tmp_path: Path, module: str) -> None:
+    package = Path(hex_assets.__file__).parent
+    copied = tmp_path / "hex_assets"
+    shutil.copytree(package / "lineage", copied / "lineage")
+    for name in ("__init__.py", "tables.py"):
+        shutil.copy(package / name, copied / name)
+
+    def version() -> str:
+        code = "from hex_assets.lineage.cache import ENGINE_VERSION; print(ENGINE_VERSION)"
+        python = [sys.executable, "-c", code]
+        found = subprocess.run(python, cwd=tmp_path, capture_output=True, text=True, check=True)
+        return found.stdout
+
+    before = version()
+    assert version() == before
+    changed = copied / "lineage" / module
+    changed.write_text(changed.read_text() + "# changed\n")
+    assert version() != before

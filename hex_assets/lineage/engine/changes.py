@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from hex_assets.lineage.functions import files_of, table_of
-from hex_assets.lineage.names import named
-from hex_assets.lineage.queries import QueryReader
-from hex_assets.lineage.reading import Cte, Env, Malformed
-from hex_assets.lineage.relations import (
+from hex_assets.lineage.engine.functions import files_of, table_of
+from hex_assets.lineage.engine.names import named
+from hex_assets.lineage.engine.queries import QueryReader
+from hex_assets.lineage.engine.reading import Cte, Env, Malformed
+from hex_assets.lineage.engine.relations import (
     MAYBE,
     NOTHING,
     BaseTable,
@@ -20,7 +20,7 @@ from hex_assets.lineage.relations import (
     TableRef,
     merged,
 )
-from hex_assets.lineage.scopes import Scope, Source
+from hex_assets.lineage.engine.scopes import Scope, Source
 
 
 class ChangeReader(QueryReader):

@@ -6,16 +6,16 @@ from itertools import combinations
 
 from sqlglot import exp
 
-from hex_assets.lineage.bounds import Heavy
-from hex_assets.lineage.dialects import SENSITIVE_TABLES, THREE_LEVELS
-from hex_assets.lineage.fallback import Names
-from hex_assets.lineage.made import MadeTables
+from hex_assets.lineage.engine.bounds import Heavy
+from hex_assets.lineage.engine.dialects import SENSITIVE_TABLES, THREE_LEVELS
+from hex_assets.lineage.engine.fallback import Names
+from hex_assets.lineage.engine.made import MadeTables
+from hex_assets.lineage.engine.names import named
+from hex_assets.lineage.engine.reading import USAGES, Reading
+from hex_assets.lineage.engine.relations import TableRef
+from hex_assets.lineage.engine.targets import names_columns
+from hex_assets.lineage.engine.words import JINJA_NAME
 from hex_assets.lineage.model import ColumnUse, SchemaProvider, StatementLineage
-from hex_assets.lineage.names import named
-from hex_assets.lineage.reading import USAGES, Reading
-from hex_assets.lineage.relations import TableRef
-from hex_assets.lineage.targets import names_columns
-from hex_assets.lineage.tokens import JINJA_NAME
 
 Parts = tuple[str, ...]
 REREADS = 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from hex_assets.lineage.relations import MAYBE, NO, Origins
+from hex_assets.lineage.engine.relations import MAYBE, NO, Origins
 
 _SCALARS = (
     exp.GenerateDateArray,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from hex_assets.lineage.changes import ChangeReader, column_names
-from hex_assets.lineage.names import named
-from hex_assets.lineage.reading import Malformed
-from hex_assets.lineage.scopes import Scope, Source
+from hex_assets.lineage.engine.changes import ChangeReader, column_names
+from hex_assets.lineage.engine.names import named
+from hex_assets.lineage.engine.reading import Malformed
+from hex_assets.lineage.engine.scopes import Scope, Source
 
 QUERIES = (exp.Select, exp.SetOperation, exp.Subquery, exp.Values, exp.Table, exp.Pivot)
 _DATA = ("TABLE", "VIEW", "DICTIONARY", "DYNAMIC TABLE", "MATERIALIZED VIEW")

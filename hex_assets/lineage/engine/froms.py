@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from hex_assets.lineage.dialects import UNNESTED_PATHS
-from hex_assets.lineage.functions import (
+from hex_assets.lineage.engine.dialects import UNNESTED_PATHS
+from hex_assets.lineage.engine.functions import (
     GENERATED,
     arguments,
     call_name,
@@ -14,10 +14,10 @@ from hex_assets.lineage.functions import (
     is_dynamic,
     table_of,
 )
-from hex_assets.lineage.names import Named, named, parts_of_text
-from hex_assets.lineage.pivots import PivotReader
-from hex_assets.lineage.reading import Cte, Env
-from hex_assets.lineage.relations import (
+from hex_assets.lineage.engine.names import Named, named, parts_of_text
+from hex_assets.lineage.engine.pivots import PivotReader
+from hex_assets.lineage.engine.reading import Cte, Env
+from hex_assets.lineage.engine.relations import (
     MAYBE,
     NOTHING,
     WEAK,
@@ -29,8 +29,8 @@ from hex_assets.lineage.relations import (
     Rest,
     merged,
 )
-from hex_assets.lineage.scopes import Scope, Source
-from hex_assets.lineage.unnesting import unnested_fields
+from hex_assets.lineage.engine.scopes import Scope, Source
+from hex_assets.lineage.engine.unnesting import unnested_fields
 
 _FLATTEN = ["SEQ", "KEY", "PATH", "INDEX", "VALUE", "THIS"]
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from hex_assets.lineage.rare import closing, word_at
-from hex_assets.lineage.result import Text
+from hex_assets.lineage.engine.result import Text
+from hex_assets.lineage.engine.words import closing, word_at
 
 ReadText = Callable[[str, Text], None]
 

@@ -29,9 +29,10 @@ STACK_BYTES = 512 * 1024**2
 """Reserved, not used: the system gives pages only as the recursion reaches them."""
 RECURSION_LIMIT = 30_000
 # Not -m: that would put the working directory, with whatever lies there, before the libraries.
-_START = (
-    "import sys; sys.path[:] = sys.argv[1:]; from hex_assets.lineage import worker; worker.main()"
-)
+_START = """\
+import sys; sys.path[:] = sys.argv[1:]
+from hex_assets.lineage.engine import worker; worker.main()
+"""
 
 
 class GivenUp(Exception):
@@ -189,7 +190,7 @@ def _limit_memory() -> None:
 
 
 def _serve(send: IO[bytes], receive: IO[bytes]) -> None:
-    from hex_assets.lineage.sql import read_to_the_end
+    from hex_assets.lineage.engine.texts import read_to_the_end
 
     while True:
         try:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from hex_assets.lineage.dialects import IMPLICIT_RECURSION
-from hex_assets.lineage.froms import FromReader
-from hex_assets.lineage.names import text_of
-from hex_assets.lineage.picks import PICKS, like_of, pick_of, picked_by
-from hex_assets.lineage.reading import Cte, Env, Malformed
-from hex_assets.lineage.relations import (
+from hex_assets.lineage.engine.dialects import IMPLICIT_RECURSION
+from hex_assets.lineage.engine.projections import ProjectionReader
+from hex_assets.lineage.engine.reading import Cte, Env
+from hex_assets.lineage.engine.relations import (
     NOTHING,
     Derived,
     Origins,
@@ -20,7 +18,7 @@ from hex_assets.lineage.relations import (
     renamed,
     united,
 )
-from hex_assets.lineage.scopes import Scope
+from hex_assets.lineage.engine.scopes import Scope
 
 _DATA_MODIFYING = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
 _FILTERS = ("prewhere", "where", "connect")
@@ -28,7 +26,7 @@ _LATE_FILTERS = ("having", "qualify")
 _ORDERS = ("order", "sort", "cluster", "distribute")
 
 
-class QueryReader(FromReader):
+class QueryReader(ProjectionReader):
     """Queries of every shape: SELECT, set operations, VALUES, subqueries, CTEs."""
 
     def query(self, node: exp.Expr, env: Env, outer: Scope | None) -> Relation:
@@ -256,125 +254,6 @@ class QueryReader(FromReader):
             return columns[position - 1][1] if 0 < position <= len(columns) else NOTHING
         return self.origins(item, scope, env, aliases=True, prefer_alias=True)
 
-    def projections(self, node: exp.Expr, scope: Scope, env: Env) -> Derived:
-        """The output columns of a SELECT."""
-        result = Derived()
-        lateral = scope.allows_lateral_aliases()
-        for item in node.expressions:
-            if _is_star(item):
-                self.star(item, result, scope, env)
-                continue
-            if self.reading.picks or isinstance(item, PICKS):
-                if self.picked(item, result, scope, env):
-                    continue
-            value = item.this if isinstance(item, exp.Alias) else item
-            found = self.origins(value, scope, env, aliases=lateral)
-            if isinstance(item, exp.Aliases):
-                for alias in item.aliases:
-                    result.add(alias.name, found)
-                continue
-            name = self.output_name(item)
-            result.add(name, found)
-            if isinstance(item, exp.Alias) or (self.dialect == "tsql" and name):
-                scope.aliases.setdefault(name.casefold(), found)
-        return result
-
-    def picked(self, item: exp.Expr, result: Derived, scope: Scope, env: Env) -> bool:
-        """Adds each column that a pattern picks; False where it picks none or they are unknown."""
-        pick = pick_of(item, within=self.reading.picks)
-        if pick is None:
-            return False
-        whole = Derived()
-        self.star(pick.star, whole, scope, env)
-        if whole.is_open():
-            plain = pick.rest is None and not pick.applied and not pick.alias
-            if plain:
-                result.pass_on(Rest(whole))
-            return plain
-        rest = self.origins(pick.rest, scope, env)
-        for name, origins in whole.star():
-            found = pick.match(name)
-            if found is not None:
-                result.add(pick.name_of(name, found), origins | rest)
-        return True
-
-    def picked_row(self, node: exp.Columns, scope: Scope, env: Env) -> Origins:
-        """All columns that COLUMNS(...) picks; nothing where it is not told which."""
-        if isinstance(node.this, (exp.Tuple, exp.Column)) and not node.this.find(exp.Star):
-            named = [node.this, node.args.get("unpack")]  # ClickHouse's COLUMNS(a, b)
-            return merged(self.origins(i, scope, env) for i in named if isinstance(i, exp.Expr))
-        star, match = picked_by(node)
-        whole = Derived()
-        self.star(star, whole, scope, env)
-        every = isinstance(node.this, (exp.Star, exp.Column))
-        if match is None or (whole.is_open() and not every):
-            return NOTHING
-        return merged(origins for name, origins in whole.star() if match(name))
-
-    def output_name(self, item: exp.Expr) -> str:
-        """The name of an output column: its alias, or else the expression's text."""
-        if isinstance(item, (exp.Alias, exp.Column, exp.Dot)):
-            return str(item.output_name or item.name)
-        if isinstance(item, exp.PropertyEQ):
-            return str(item.this.name)
-        if isinstance(item, exp.Subquery) and item.alias:  # T-SQL's name = (SELECT ...)
-            return str(item.alias)
-        if isinstance(item, exp.Cast) and self.dialect in ("postgres", "redshift"):
-            if item.output_name:
-                return str(item.output_name)
-        return text_of(item, self.dialect)
-
-    def star(self, item: exp.Expr, result: Derived, scope: Scope, env: Env) -> None:
-        """`*` and `t.*` with EXCEPT, REPLACE and RENAME."""
-        node = item.this if isinstance(item, exp.Column) else item
-        hidden: set[str] = set()
-        own: dict[int, set[str]] = {}
-        for except_ in node.args.get("except_") or ():
-            table = except_.args.get("table")  # DuckDB's EXCLUDE (b.id)
-            from_one = self.starred([table.name], scope) if table is not None else None
-            names = hidden if from_one is None else own.setdefault(id(from_one), set())
-            names.add(except_.name.casefold())
-        replaced: dict[str, Origins] = {}
-        for alias in node.args.get("replace") or ():
-            if not isinstance(alias, exp.Alias):
-                raise Malformed("REPLACE lacks the name of a column")
-            replaced[alias.alias.casefold()] = self.origins(alias.this, scope, env)
-        called = {a.this.name.casefold(): a.alias for a in node.args.get("rename") or ()}
-        skip = frozenset(hidden | set(replaced) | set(called))
-        only = node.args.get("ilike")  # Snowflake's * ILIKE 'pattern'
-        like = like_of(only.name) if isinstance(only, exp.Literal) else None
-        if isinstance(item, exp.Column):
-            starred = self.starred([part.name for part in item.parts[:-1]], scope)
-            relations = [] if starred is None else [starred]
-        else:
-            relations = [source.relation for source in scope.sources]
-        seen_using: set[str] = set()
-        for relation in relations:
-            apart = own.get(id(relation), ())
-            rest = Rest(relation, skip.union(apart))
-            if rest.is_open():
-                result.pass_on(rest)
-            else:
-                for name, origins in relation.star():
-                    key = name.casefold()
-                    if (
-                        key in hidden
-                        or key in apart
-                        or key in seen_using
-                        or (like and not like.fullmatch(key))
-                    ):
-                        continue
-                    if key in scope.using and not isinstance(item, exp.Column):
-                        seen_using.add(key)
-                        found = [r.lookup(key, name)[1] for r in scope.using[key]]
-                        origins = merged(found)
-                    result.add(called.get(key, name), replaced.pop(key, origins))
-        for key, name in called.items():
-            if key not in result.index and name.casefold() not in result.index:
-                result.add(name, merged(r.lookup(key, key)[1] for r in relations))
-        for key, origins in replaced.items():
-            result.add(key, origins)
-
 
 def _is_expression(cte: Cte) -> bool:
     """Whether it names an expression over the columns of the query that uses it."""
@@ -386,12 +265,6 @@ def _position(item: exp.Expr) -> int | None:
     if isinstance(value, exp.Literal) and not value.is_string and value.name.isdecimal():
         return int(value.name)
     return None
-
-
-def _is_star(item: exp.Expr) -> bool:
-    if isinstance(item, exp.Star):
-        return True
-    return isinstance(item, exp.Column) and isinstance(item.this, exp.Star)
 
 
 def _recurs(node: exp.Expr, key: str) -> bool:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from hex_assets.lineage.dialects import SENSITIVE_TABLES
+from hex_assets.lineage.engine.dialects import SENSITIVE_TABLES
+from hex_assets.lineage.engine.names import named
+from hex_assets.lineage.engine.relations import Origins, Relation, TableRef
 from hex_assets.lineage.model import SchemaProvider
-from hex_assets.lineage.names import named
-from hex_assets.lineage.relations import Origins, Relation, TableRef
 
 USAGES = ("output", "filter", "join", "group", "order")
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from hex_assets.lineage.dialects import LATERAL_ALIASES, ROW_VALUES
-from hex_assets.lineage.relations import (
+from hex_assets.lineage.engine.dialects import LATERAL_ALIASES, ROW_VALUES
+from hex_assets.lineage.engine.relations import (
     AMBIGUOUS,
     NO,
     NOT_HERE,

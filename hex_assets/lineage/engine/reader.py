@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlglot import exp
 
-from hex_assets.lineage.reading import Env, Malformed, Reading
-from hex_assets.lineage.relations import NO, NOTHING, SURE, Origins, Relation, merged
-from hex_assets.lineage.scopes import Scope
+from hex_assets.lineage.engine.reading import Env, Malformed, Reading
+from hex_assets.lineage.engine.relations import NO, NOTHING, SURE, Origins, Relation, merged
+from hex_assets.lineage.engine.scopes import Scope
 
 MODEL_FUNCTIONS = (exp.Predict, exp.MLForecast, exp.GenerateEmbedding, exp.MLTranslate)
 """BigQuery's functions of a model, which comes first and is no table."""

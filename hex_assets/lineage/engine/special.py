@@ -7,9 +7,10 @@ from collections.abc import Callable
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from hex_assets.lineage.dialects import tokenizer
-from hex_assets.lineage.fallback import Names, name_at
-from hex_assets.lineage.result import Text
+from hex_assets.lineage.engine.dialects import tokenizer
+from hex_assets.lineage.engine.fallback import Names
+from hex_assets.lineage.engine.result import Text
+from hex_assets.lineage.engine.words import name_at
 
 NO_LINEAGE = frozenset(
     "SHOW GRANT REVOKE EXPLAIN DESCRIBE DESC CALL EXEC EXECUTE BEGIN COMMIT ROLLBACK START END "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from hex_assets.lineage.names import constant_text, parts_of_text
+from hex_assets.lineage.engine.names import constant_text, parts_of_text
 
 # ClickHouse: where the table's name is among the arguments, after the address or the cluster.
 _REMOTE = frozenset({"remote", "remotesecure", "cluster", "clusterallreplicas"})

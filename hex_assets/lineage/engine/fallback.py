@@ -6,14 +6,8 @@ from dataclasses import dataclass, field
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from hex_assets.lineage.tokens import JINJA_NAME
+from hex_assets.lineage.engine.words import name_at
 
-_NAME = frozenset({TokenType.VAR, TokenType.IDENTIFIER, TokenType.DATABASE, TokenType.SCHEMA})
-_NOT_NAMES = frozenset(
-    "outfile dumpfile select with values unnest lateral table only where on set using group "
-    "order limit case when join left right inner outer full cross natural union all from into "
-    "as and or not".split()
-)
 _ENDS_FROM = frozenset(
     {"where", "select", "group", "group by", "order", "order by", "having", "limit", "set"}
     | {"qualify", "cluster by", "sort by", "distribute by", "window", "start with", "connect by"}
@@ -121,35 +115,3 @@ def _cte_names(tokens: list[Token]) -> set[str]:
             if [t.text.lower() for t in tokens[end + 1 : end + 3]] == ["as", "("]:
                 names.add(following[0])
     return names
-
-
-def name_at(tokens: list[Token], start: int) -> tuple[tuple[str, ...], int]:
-    """A dotted name at a position, and the position after it."""
-    parts: list[str] = []
-    position = start
-    while position < len(tokens):
-        token = tokens[position]
-        quoted = token.token_type == TokenType.IDENTIFIER
-        plain = token.token_type in _NAME or token.text.replace("_", "").isalnum()
-        if token.token_type == TokenType.STRING or not (quoted or plain):
-            break
-        if not parts and not quoted and token.text.lower() in _NOT_NAMES:
-            break
-        if not parts and token.token_type == TokenType.NUMBER:
-            break
-        parts.append(token.text)
-        position += 1
-        if position < len(tokens) and tokens[position].token_type == TokenType.DOT:
-            position += 1
-            continue
-        dashed = position + 1 < len(tokens) and tokens[position].token_type == TokenType.DASH
-        if dashed and tokens[position].start == tokens[position - 1].end + 1:
-            parts[-1] += "-" + tokens[position + 1].text
-            position += 2
-            if position < len(tokens) and tokens[position].token_type == TokenType.DOT:
-                position += 1
-                continue
-        break
-    if any(JINJA_NAME in part for part in parts):
-        return (), position
-    return tuple(parts), position

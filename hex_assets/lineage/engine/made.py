@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from hex_assets.lineage.engine.reading import Reading
+from hex_assets.lineage.engine.relations import NOTHING, Origins, TableRef
 from hex_assets.lineage.model import SchemaProvider
-from hex_assets.lineage.reading import Reading
-from hex_assets.lineage.relations import NOTHING, Origins, TableRef
 
 Key = tuple[str, ...]
 Columns = dict[str, tuple[str, Origins]]

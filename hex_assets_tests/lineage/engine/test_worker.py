@@ -14,10 +14,11 @@ import time
 import pytest
 
 from hex_assets.assets.lineage import _statement_summary
-from hex_assets.lineage import bounds, derive_edges, derive_statements, worker
+from hex_assets.lineage import derive_edges, derive_statements
+from hex_assets.lineage.engine import bounds, worker
+from hex_assets.lineage.engine.worker import WORKER
 from hex_assets.lineage.model import StatementLineage
 from hex_assets.lineage.sql import extract
-from hex_assets.lineage.worker import WORKER
 from hex_assets_tests.lineage.test_edges import log_of, row
 
 ENDLESS = "SELECT " + "date(" * 40 + "a" + ")" * 40 + " AS d FROM shop.orders"
@@ -135,7 +136,7 @@ CHILD = textwrap.dedent(
     """
     import sys, threading
     from hex_assets.lineage.sql import extract
-    from hex_assets.lineage.worker import WORKER
+    from hex_assets.lineage.engine.worker import WORKER
     extract(sys.argv[1], "snowflake")
     print(WORKER._process.pid, flush=True)
     if sys.argv[2] == "stay":

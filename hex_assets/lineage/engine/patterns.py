@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from sqlglot import tokenize
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from hex_assets.lineage.fallback import name_at
-from hex_assets.lineage.rare import closing
-from hex_assets.lineage.result import Text
+from hex_assets.lineage.engine.result import Text
+from hex_assets.lineage.engine.table_queries import table_queries
+from hex_assets.lineage.engine.words import STRINGS, closing, name_at, word_at
 
-_HAS_TABLE = re.compile(r"\btable\b", re.IGNORECASE)
 ReadText = Callable[[str, Text], None]
 
-STRINGS = frozenset(
-    {
-        TokenType.STRING,
-        TokenType.NATIONAL_STRING,
-        TokenType.RAW_STRING,
-        TokenType.HEREDOC_STRING,
-    }
-)
 _SQL_LANGUAGES = frozenset({"SQL", "PLPGSQL"})
 _QUERY_STARTS = frozenset({"SELECT", "WITH"})
-# A name after TABLE that stands where a query or an argument may stand.
-_BEFORE_TABLE_QUERY = frozenset({"UNION", "ALL", "EXCEPT", "INTERSECT", "DISTINCT"})
-_TABLE_QUERIES = frozenset(
-    {"postgres", "mysql", "duckdb", "redshift", "spark", "databricks", "trino", "presto"}
-)
-_TABLE_ARGUMENTS = frozenset(
-    {"bigquery", "databricks", "snowflake", "redshift", "postgres", "trino", "presto"}
-)
 
 
 def read_pattern(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
@@ -74,19 +56,15 @@ def read_pattern(sql: str, chunk: list[Token], text: Text, read_text: ReadText) 
         return True
     if first == "INSERT" and second == "OVERWRITE" and "DIRECTORY" in words[2:4]:
         return _directory(sql, chunk, text, read_text)
-    rewritten = _table_queries(sql, chunk, text.dialect)
+    rewritten = table_queries(sql, chunk, text.dialect)
     if rewritten is None:
         return False
     read_text(rewritten, text)
     return True
 
 
-def _word(chunk: list[Token], position: int) -> str:
-    return chunk[position].text.upper() if position < len(chunk) else ""
-
-
 def _name_after(chunk: list[Token], start: int, *skipped: str) -> tuple[tuple[str, ...], int]:
-    while _word(chunk, start) in skipped:
+    while word_at(chunk, start) in skipped:
         start += 1
     return name_at(chunk, start)
 
@@ -104,9 +82,9 @@ def _load_data(chunk: list[Token], text: Text) -> bool:
     else:
         return False
     for position, token in enumerate(chunk):
-        if _word(chunk, position) in ("INFILE", "INPATH") and token.token_type not in STRINGS:
+        if word_at(chunk, position) in ("INFILE", "INPATH") and token.token_type not in STRINGS:
             text.add_file(chunk[position + 1].text)
-        if _word(chunk, position) == "URIS":
+        if word_at(chunk, position) == "URIS":
             end = position
             while end < len(chunk) and chunk[end].token_type != TokenType.R_BRACKET:
                 if chunk[end].token_type in STRINGS:
@@ -120,7 +98,7 @@ def _moved_rows(chunk: list[Token], text: Text) -> bool:
     """ALTER TABLE that takes rows of another table: EXCHANGE, ATTACH, REPLACE, MOVE, APPEND."""
     target, start = _name_after(chunk, 2, "IF", "EXISTS")
     for position in range(start, len(chunk)):
-        word, following = _word(chunk, position), _word(chunk, position + 1)
+        word, following = word_at(chunk, position), word_at(chunk, position + 1)
         if word == "EXCHANGE" and following == "PARTITION":
             return _other_table(chunk, position, ("WITH", "TABLE"), target, text)
         if word == "APPEND" and following == "FROM":
@@ -139,12 +117,12 @@ def _mutated_rows(sql: str, chunk: list[Token], text: Text, read_text: ReadText)
     if text.dialect != "clickhouse":
         return False
     target, after = name_at(chunk, 2)
-    start = after + 3 if _word(chunk, after) == "ON" else after
-    word = _word(chunk, start)
+    start = after + 3 if word_at(chunk, after) == "ON" else after
+    word = word_at(chunk, start)
     if (
         target
         and word == "MODIFY"
-        and _word(chunk, start + 1) == "QUERY"
+        and word_at(chunk, start + 1) == "QUERY"
         and start + 2 < len(chunk)
     ):
         name = sql[chunk[2].start : chunk[after - 1].end + 1]
@@ -164,14 +142,14 @@ def _inserted_data(chunk: list[Token], text: Text) -> bool:
     target, position = _name_after(chunk, 1, "INTO", "TABLE")
     if not target:
         return False
-    if _word(chunk, position) == "(":
-        while position < len(chunk) and _word(chunk, position) != ")":
+    if word_at(chunk, position) == "(":
+        while position < len(chunk) and word_at(chunk, position) != ")":
             position += 1
         position += 1
-    loads = _word(chunk, position) == "FROM" and _word(chunk, position + 1) == "INFILE"
+    loads = word_at(chunk, position) == "FROM" and word_at(chunk, position + 1) == "INFILE"
     if loads and position + 2 < len(chunk):
         text.add_file(chunk[position + 2].text)
-    elif _word(chunk, position) != "FORMAT":
+    elif word_at(chunk, position) != "FORMAT":
         return False
     text.add_target(target)
     text.understood()
@@ -188,7 +166,7 @@ def _other_table(
     moves: bool = False,
 ) -> bool:
     for position in range(start, len(chunk)):
-        found = tuple(_word(chunk, position + n) for n in range(len(phrase)))
+        found = tuple(word_at(chunk, position + n) for n in range(len(phrase)))
         if found == phrase:
             other, _ = name_at(chunk, position + len(phrase))
             if not other or not target:
@@ -257,7 +235,7 @@ def _within(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bo
 def _asserted(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
     if chunk[0].text.upper() == "PREPARE":
         for position in range(2, len(chunk) - 1):
-            if _word(chunk, position) in ("AS", "FROM"):
+            if word_at(chunk, position) in ("AS", "FROM"):
                 if chunk[position + 1].token_type in STRINGS and position + 2 == len(chunk):
                     read_text(chunk[position + 1].text, text)  # MySQL's
                     return True
@@ -267,7 +245,7 @@ def _asserted(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> 
                 read_text(sql[chunk[position + 1].start : chunk[-1].end + 1], text)
                 return True
         return False
-    told = len(chunk) > 3 and _word(chunk, len(chunk) - 2) == "AS"
+    told = len(chunk) > 3 and word_at(chunk, len(chunk) - 2) == "AS"
     end = chunk[-3].end if told and chunk[-1].token_type in STRINGS else chunk[-1].end
     if len(chunk) < 2 or text.dialect != "bigquery":
         return False
@@ -282,7 +260,7 @@ def _asserted(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> 
 def _trained(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
     """CREATE MODEL or TABLE FUNCTION ... AS SELECT reads its data; neither is itself a table."""
     for position, token in enumerate(chunk[:-1]):
-        word, following = token.text.upper(), _word(chunk, position + 1)
+        word, following = token.text.upper(), word_at(chunk, position + 1)
         if word == "FROM" and following == "(":  # Redshift: FROM (query) TARGET column
             end = closing(chunk, position + 1)
             read_text(sql[chunk[position + 1].end + 1 : chunk[end - 1].start], text)
@@ -316,9 +294,9 @@ def _cloned(chunk: list[Token], text: Text) -> bool:
 def _pivoted_table(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
     """DuckDB's CREATE TABLE t AS PIVOT ..., which means CREATE TABLE t AS FROM (PIVOT ...)."""
     for position in range(2, min(len(chunk), 12)):
-        before = _word(chunk, position - 1)
-        starts = before == "AS" or (_word(chunk, 0) == "INSERT" and before not in (".", "INTO"))
-        if _word(chunk, position) in ("PIVOT", "UNPIVOT") and starts:
+        before = word_at(chunk, position - 1)
+        starts = before == "AS" or (word_at(chunk, 0) == "INSERT" and before not in (".", "INTO"))
+        if word_at(chunk, position) in ("PIVOT", "UNPIVOT") and starts:
             start = chunk[position].start
             query = sql[start : chunk[-1].end + 1]
             read_text(f"{sql[chunk[0].start : start]} FROM ({query})", text)
@@ -359,61 +337,3 @@ def _directory(sql: str, chunk: list[Token], text: Text, read_text: ReadText) ->
             read_text(sql[token.start : chunk[-1].end + 1], text)
             return True
     return False
-
-
-def _table_queries(sql: str, chunk: list[Token], dialect: str) -> str | None:
-    """`TABLE t` as a query, or as an argument of a function, in words that every grammar has."""
-    if dialect not in _TABLE_QUERIES and dialect not in _TABLE_ARGUMENTS:
-        return None
-    if not _HAS_TABLE.search(sql, chunk[0].start, chunk[-1].end + 1):
-        return None
-    openers: list[str] = []
-    pieces: list[str] = []
-    done = chunk[0].start
-    for position, token in enumerate(chunk):
-        if token.token_type == TokenType.L_PAREN:
-            openers.append(chunk[position - 1].text.upper() if position else "")
-            continue
-        if token.token_type == TokenType.R_PAREN:
-            del openers[-1:]
-            continue
-        if token.text.upper() != "TABLE" or token.token_type in STRINGS:
-            continue
-        before = chunk[position - 1].text.upper() if position else ""
-        call = openers[-1] if openers and before in ("(", ",") else ""
-        is_call = bool(call) and call.replace("_", "").isalnum() and call not in _NO_CALLS
-        alone = before == "" or before in _BEFORE_TABLE_QUERY or (before == "(" and not is_call)
-        if chunk[0].text.upper() == "INSERT" and before not in ("INSERT", "INTO", "OVERWRITE", "("):
-            alone = alone or not is_call
-        alone = alone or (before == ")" and not openers and _word(chunk, 0) == "WITH")
-        alone = alone or (before == "AS" and chunk[0].text.upper() == "CREATE")
-        is_call = is_call or (before == "=>" and bool(openers))
-        parts, after = name_at(chunk, position + 1)
-        if not parts and is_call and _word(chunk, position + 1) == "(" and dialect in _TABLE_NAMED:
-            parts, after = name_at(chunk, position + 2)
-            if parts and _word(chunk, after) == ")":
-                pieces += [sql[done : token.start], "(SELECT * FROM "]
-                done = chunk[position + 2].start
-            continue
-        if not parts or (after < len(chunk) and chunk[after].token_type == TokenType.L_PAREN):
-            continue
-        if alone and dialect in _TABLE_QUERIES:
-            pieces += [sql[done : token.start], "SELECT * FROM "]
-            done = chunk[position + 1].start
-        elif is_call and dialect in _TABLE_ARGUMENTS and call not in _OWN_GRAMMAR:
-            end = chunk[after - 1].end + 1
-            pieces += [sql[done : token.start], "(SELECT * FROM "]
-            pieces += [sql[chunk[position + 1].start : end], ")"]
-            done = end
-    if not pieces:
-        return None
-    return "".join([*pieces, sql[done : chunk[-1].end + 1]])
-
-
-_TABLE_NAMED = frozenset({"trino", "presto"})
-_NO_CALLS = frozenset({"AS", "IN", "FROM", "JOIN", "EXISTS", "ANY", "SOME", "ALL", "MATERIALIZED"})
-# The parser has a grammar of its own for these.
-_OWN_GRAMMAR = frozenset(
-    {"PREDICT", "FORECAST", "GENERATE_EMBEDDING", "GENERATE_TEXT_EMBEDDING", "TRANSLATE"}
-    | {"VECTOR_SEARCH"}
-)

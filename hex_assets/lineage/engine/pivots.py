@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from hex_assets.lineage.reader import ExpressionReader
-from hex_assets.lineage.reading import Env, Malformed
-from hex_assets.lineage.relations import (
+from hex_assets.lineage.engine.reader import ExpressionReader
+from hex_assets.lineage.engine.reading import Env, Malformed
+from hex_assets.lineage.engine.relations import (
     NOTHING,
     WEAK,
     Derived,
@@ -16,7 +16,7 @@ from hex_assets.lineage.relations import (
     Rest,
     merged,
 )
-from hex_assets.lineage.scopes import Scope, Source
+from hex_assets.lineage.engine.scopes import Scope, Source
 
 
 class PivotReader(ExpressionReader):

@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from hex_assets.lineage.fallback import name_at
-from hex_assets.lineage.patterns import STRINGS, read_body
-from hex_assets.lineage.rare import closing
-from hex_assets.lineage.result import Text
+from hex_assets.lineage.engine.patterns import read_body
+from hex_assets.lineage.engine.result import Text
+from hex_assets.lineage.engine.words import STRINGS, closing, name_at, word_at
 
 ReadText = Callable[[str, Text], None]
 
@@ -34,22 +33,16 @@ def read_object(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -
     first = chunk[0].text.upper()
     if text.dialect not in _LAKEHOUSES:
         kinds = _FUNCTIONS.get(text.dialect, ()) if first == "CREATE" else ()
-        if not any(_word(chunk, position) in kinds for position in range(1, 5)):
+        if not any(word_at(chunk, position) in kinds for position in range(1, 5)):
             return False
         return _function(sql, chunk, 2, text, read_text)
     if first == "CREATE":
         return _created(sql, chunk, text, read_text)
     if first in ("APPLY", "AUTO"):
         return _captured(sql, chunk, text, read_text)
-    if first == "WITH" and _word(chunk, 2) == "AS" and _word(chunk, 3) == "PROCEDURE":
+    if first == "WITH" and word_at(chunk, 2) == "AS" and word_at(chunk, 3) == "PROCEDURE":
         return read_body(chunk, text, read_text)
     return False
-
-
-def _word(chunk: list[Token], position: int) -> str:
-    if not 0 <= position < len(chunk) or chunk[position].token_type in STRINGS:
-        return ""
-    return chunk[position].text.upper()
 
 
 def _rest(sql: str, chunk: list[Token], start: int) -> str:
@@ -58,15 +51,15 @@ def _rest(sql: str, chunk: list[Token], start: int) -> str:
 
 def _created(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
     position = 1
-    while position < 6 and _word(chunk, position) not in _KINDS:
-        if _word(chunk, position) in ("TABLE", "VIEW", "", "AS"):
+    while position < 6 and word_at(chunk, position) not in _KINDS:
+        if word_at(chunk, position) in ("TABLE", "VIEW", "", "AS"):
             return False
         position += 1
-    kind = _word(chunk, position)
+    kind = word_at(chunk, position)
     if kind not in _KINDS:
         return False
     start = position + 2 if kind == "STREAMING" else position + 1
-    while _word(chunk, start) in ("IF", "NOT", "EXISTS"):
+    while word_at(chunk, start) in ("IF", "NOT", "EXISTS"):
         start += 1
     target, after = name_at(chunk, start)
     if not target:
@@ -85,7 +78,7 @@ def _created(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> b
     if kind == "STREAMING":
         return _captured(sql, chunk, text, read_text, sql[chunk[start].start : chunk[after].start])
     for position in range(after, len(chunk) - 1):
-        if _word(chunk, position) == "AS" and _word(chunk, position + 1) in _STATEMENTS:
+        if word_at(chunk, position) == "AS" and word_at(chunk, position + 1) in _STATEMENTS:
             read_text(_rest(sql, chunk, position + 1), text)
             return True
     return False
@@ -94,12 +87,12 @@ def _created(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> b
 def _stream(chunk: list[Token], start: int, target: tuple[str, ...], text: Text) -> bool:
     """CREATE STREAM s ON TABLE t: the changes of a table, read like one."""
     for position in range(start, len(chunk) - 2):
-        if _word(chunk, position) != "ON":
+        if word_at(chunk, position) != "ON":
             continue
-        while _word(chunk, position + 1) in ("EXTERNAL", "EVENT", "DYNAMIC", "ICEBERG"):
+        while word_at(chunk, position + 1) in ("EXTERNAL", "EVENT", "DYNAMIC", "ICEBERG"):
             position += 1
         source, _ = name_at(chunk, position + 2)
-        if _word(chunk, position + 1) not in ("TABLE", "VIEW") or not source:
+        if word_at(chunk, position + 1) not in ("TABLE", "VIEW") or not source:
             return False
         text.add_source(source)
         text.add_created(target)
@@ -110,10 +103,10 @@ def _stream(chunk: list[Token], start: int, target: tuple[str, ...], text: Text)
 def _alert(sql: str, chunk: list[Token], start: int, text: Text, read_text: ReadText) -> bool:
     """CREATE ALERT a ... IF (EXISTS (query)) THEN statement."""
     for position in range(start, len(chunk) - 1):
-        if _word(chunk, position) != "IF" or _word(chunk, position + 1) != "(":
+        if word_at(chunk, position) != "IF" or word_at(chunk, position + 1) != "(":
             continue
         end = closing(chunk, position + 1)
-        if _word(chunk, end) != "THEN" or end + 1 >= len(chunk):
+        if word_at(chunk, end) != "THEN" or end + 1 >= len(chunk):
             return False
         before, text.condition = text.condition, True
         try:
@@ -128,12 +121,12 @@ def _alert(sql: str, chunk: list[Token], start: int, text: Text, read_text: Read
 
 def _semantic_view(chunk: list[Token], start: int, target: tuple[str, ...], text: Text) -> bool:
     """CREATE SEMANTIC VIEW v TABLES (a AS db.s.t PRIMARY KEY (id), db.s.u) ..."""
-    if _word(chunk, start) != "TABLES" or _word(chunk, start + 1) != "(":
+    if word_at(chunk, start) != "TABLES" or word_at(chunk, start + 1) != "(":
         return False
     end = closing(chunk, start + 1) - 1
     position = start + 2
     while position < end:
-        named = 2 if _word(chunk, position + 1) == "AS" else 0
+        named = 2 if word_at(chunk, position + 1) == "AS" else 0
         source, after = name_at(chunk, position + named)
         if source:
             text.add_source(source)
@@ -149,23 +142,23 @@ def _semantic_view(chunk: list[Token], start: int, target: tuple[str, ...], text
 def _function(sql: str, chunk: list[Token], start: int, text: Text, read_text: ReadText) -> bool:
     """A function in SQL reads what its query reads; it is no table itself."""
     for position in range(start, len(chunk) - 1):
-        if _word(chunk, position) == "LANGUAGE" and _word(chunk, position + 1) != "SQL":
+        if word_at(chunk, position) == "LANGUAGE" and word_at(chunk, position + 1) != "SQL":
             return False
-        if _word(chunk, position) in ("RETURN", "AS") and _word(chunk, position + 1) in _QUERY:
+        if word_at(chunk, position) in ("RETURN", "AS") and word_at(chunk, position + 1) in _QUERY:
             read_text(_rest(sql, chunk, position + 1), text)
             return True
-        table = _word(chunk, position) == "AS" and _word(chunk, position + 1) == "TABLE"
+        table = word_at(chunk, position) == "AS" and word_at(chunk, position + 1) == "TABLE"
         if table and position + 2 < len(chunk) and text.dialect == "duckdb":
             read_text(_rest(sql, chunk, position + 2), text)
             return True
-        opens = _word(chunk, position) in ("AS", "RETURN") and _word(chunk, position + 1) == "("
-        if opens and _word(chunk, position + 2) in _QUERY and text.dialect not in _LAKEHOUSES:
+        opens = word_at(chunk, position) in ("AS", "RETURN") and word_at(chunk, position + 1) == "("
+        if opens and word_at(chunk, position + 2) in _QUERY and text.dialect not in _LAKEHOUSES:
             end = closing(chunk, position + 1) - 1
             read_text(sql[chunk[position + 2].start : chunk[end].start], text)
             return True
     for position in range(start, len(chunk) - 1):
         body = chunk[position + 1]
-        if _word(chunk, position) == "AS" and body.token_type in STRINGS:
+        if word_at(chunk, position) == "AS" and body.token_type in STRINGS:
             if body.text.lstrip(" \t\r\n(").upper().startswith(("SELECT", "WITH")):
                 read_text(body.text, text)
                 return True
@@ -182,20 +175,20 @@ def _captured(
     starts = [
         position
         for position in range(len(chunk) - 2)
-        if (_word(chunk, position), _word(chunk, position + 1))
+        if (word_at(chunk, position), word_at(chunk, position + 1))
         in (("APPLY", "CHANGES"), ("AUTO", "CDC"))
     ]
     if not starts:
         return False
     position = starts[0] + 2
-    while position < len(chunk) - 1 and _word(chunk, position) != "FROM":
-        if _word(chunk, position) == "INTO":
+    while position < len(chunk) - 1 and word_at(chunk, position) != "FROM":
+        if word_at(chunk, position) == "INTO":
             _, after = name_at(chunk, position + 1)
             target = sql[chunk[position + 1].start : chunk[after - 1].end + 1]
         position += 1
     end = position + 1
-    while end < len(chunk) and _word(chunk, end) not in _AFTER_SOURCE:
-        end = closing(chunk, end) if _word(chunk, end) == "(" else end + 1
+    while end < len(chunk) and word_at(chunk, end) not in _AFTER_SOURCE:
+        end = closing(chunk, end) if word_at(chunk, end) == "(" else end + 1
     if not target or end == position + 1 or end > len(chunk):
         return False
     source = sql[chunk[position + 1].start : chunk[end - 1].end + 1]

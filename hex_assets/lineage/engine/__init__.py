@@ -1,0 +1,1 @@
+"""Reads one SQL text: tokens, statements, trees, relations, columns. `sql.extract` is its door."""

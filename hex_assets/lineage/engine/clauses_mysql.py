@@ -1,0 +1,118 @@
+"""Clauses of MySQL and ClickHouse that sqlglot's grammar lacks."""
+
+from __future__ import annotations
+
+from sqlglot.tokenizer_core import TokenType
+
+from hex_assets.lineage.engine.rewriting import Tokens, as_names, opens
+from hex_assets.lineage.engine.words import closing, word_at
+
+_OF_OUTFILE = frozenset(
+    "CHARACTER SET CHARSET FIELDS COLUMNS LINES TERMINATED OPTIONALLY ENCLOSED ESCAPED STARTING BY "
+    "TRUNCATE APPEND AND STDOUT COMPRESSION LEVEL".split()
+)
+
+
+def outfile(tokens: Tokens, position: int, files: list[str]) -> int:
+    """INTO OUTFILE 'x' FIELDS TERMINATED BY ',' ... of MySQL and ClickHouse."""
+    if word_at(tokens, position) != "INTO":
+        return 0
+    if word_at(tokens, position + 1) not in ("OUTFILE", "DUMPFILE") or position + 2 >= len(tokens):
+        return 0
+    files.append(tokens[position + 2].text)
+    end = position + 3
+    while end < len(tokens):
+        before = word_at(tokens, end - 1)
+        known = word_at(tokens, end) in _OF_OUTFILE or before in ("SET", "CHARSET", "LEVEL")
+        if not known and tokens[end].token_type != TokenType.STRING:
+            break
+        end += 1
+    return end
+
+
+def into_variables(tokens: Tokens, position: int, files: list[str]) -> int:
+    """MySQL's SELECT ... INTO @a, @b."""
+    if word_at(tokens, position) != "INTO" or not word_at(tokens, position + 1).startswith("@"):
+        return 0
+    end = position + 1
+    while word_at(tokens, end).startswith("@"):
+        end += 1 if len(tokens[end].text) > 1 else 2
+        if word_at(tokens, end) == "," and word_at(tokens, end + 1).startswith("@"):
+            end += 1
+    return end
+
+
+def odbc(tokens: Tokens, position: int, files: list[str]) -> int:
+    """ODBC's { oj ... }, { d '...' } and { fn ... }: the braces and the word."""
+    kind = tokens[position].token_type
+    if kind == TokenType.L_BRACE and word_at(tokens, position + 1) in ("OJ", "D", "T", "TS", "FN"):
+        return position + 2
+    return position + 1 if kind == TokenType.R_BRACE else 0
+
+
+def analyse(tokens: Tokens, position: int, files: list[str]) -> int:
+    """MariaDB's PROCEDURE ANALYSE() after a query."""
+    words = [word_at(tokens, position + n) for n in range(3)]
+    return closing(tokens, position + 2) if words == ["PROCEDURE", "ANALYSE", "("] else 0
+
+
+def of_select(tokens: Tokens, position: int, files: list[str]) -> int:
+    """MySQL's SELECT SQL_BIG_RESULT DISTINCTROW a."""
+    word = word_at(tokens, position)
+    return position + 1 if word == "DISTINCTROW" or word.startswith("SQL_") else 0
+
+
+def group_order(tokens: Tokens, files: list[str]) -> Tokens:
+    """MySQL's old GROUP BY a DESC."""
+    kept: Tokens = []
+    grouping = False
+    for token in tokens:
+        word = token.text.upper()
+        if word in ("GROUP BY", "HAVING", "ORDER BY", "LIMIT", "SELECT"):
+            grouping = word == "GROUP BY"
+        if not (grouping and word in ("ASC", "DESC")):
+            kept.append(token)
+    return kept if len(kept) < len(tokens) else tokens
+
+
+def limit_by(tokens: Tokens, position: int, files: list[str]) -> int:
+    """ClickHouse's LIMIT 1 BY a, b before another LIMIT."""
+    if word_at(tokens, position) != "LIMIT" or "BY" not in (
+        *(word_at(tokens, position + 2), word_at(tokens, position + 4)),
+    ):
+        return 0
+    end = position + 1
+    while end < len(tokens) and word_at(tokens, end) not in (
+        "LIMIT",
+        "OFFSET",
+        "SETTINGS",
+        "FORMAT",
+    ):
+        if tokens[end].token_type == TokenType.R_PAREN:
+            return 0
+        end = closing(tokens, end) if opens(tokens, end) else end + 1
+        if word_at(tokens, end) == "OFFSET" and word_at(tokens, end + 2) == "BY":
+            end += 1
+    return end if word_at(tokens, end) in ("LIMIT", "OFFSET") else 0
+
+
+def paste(tokens: Tokens, position: int, files: list[str]) -> int:
+    """ClickHouse's PASTE JOIN, of which the parser has no PASTE."""
+    return position + 1 if word_at(tokens, position) == "PASTE" else 0
+
+
+def outer(tokens: Tokens, position: int, files: list[str]) -> int:
+    """ClickHouse's LEFT ANY OUTER JOIN, of which the parser has no OUTER."""
+    return position + 1 if word_at(tokens, position) == "OUTER" else 0
+
+
+def named_arguments(tokens: Tokens, files: list[str]) -> Tokens:
+    """ClickHouse's view(from = 1): a keyword before `=` is the name of a parameter."""
+    return as_names(
+        tokens,
+        lambda position, token: (
+            word_at(tokens, position - 1) in ("(", ",")
+            and word_at(tokens, position + 1) == "="
+            and token.text.isalpha()
+        ),
+    )
