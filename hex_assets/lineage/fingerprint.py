@@ -241,8 +241,8 @@ def _pattern(strings: list[str], names: list[str], comments: list[str]) -> str:
     literal = rf"(?:{string}|-?{number})"
     blank = rf"(?:{'|'.join(comments)}|[ \t]*[\r\n]\s*|[ \t]{{2,}})*"
     words = "like ilike rlike and or when then between limit offset".split()
-    word = "|".join(_after_first(_any_case(each)) for each in words)
-    in_, select, from_ = (_after_first(_any_case(each)) for each in ("in", "select", "from"))
+    word = "|".join(map(_rest_of_word, words))
+    in_, select, from_ = map(_rest_of_word, ("in", "select", "from"))
     # `->` and `#>` are JSON paths, `=>` names an argument.
     operator = r"(?:(?<![-\#=>].)(?<=[=<>])=?|(?<=<)>|(?<=!)=|(?<=\|)\||(?<=[-+*/%]))\s*"
     letter = (
@@ -267,6 +267,15 @@ def _after_first(pattern: str) -> str:
     """A pattern that begins with one character or one set, for where that is matched already."""
     size = pattern.index("]") + 1 if pattern[0] == "[" else 2 if pattern[0] == "\\" else 1
     return f"(?<={pattern[:size]}){pattern[size:]}"
+
+
+def _rest_of_word(word: str) -> str:
+    """A word of which the first letter is matched already.
+
+    `re` rejects a branch by the set that it begins with, not by what it looks back at.
+    """
+    first, second, rest = (_any_case(part) for part in (word[0], word[1], word[2:]))
+    return f"{second}(?<={first}.){rest}"
 
 
 def _any_case(word: str) -> str:
