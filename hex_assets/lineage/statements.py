@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from hex_assets.lineage import cache as kept
 from hex_assets.lineage import frames
 from hex_assets.lineage.cache import CacheStore
-from hex_assets.lineage.comment import FOUND, parse_comment
+from hex_assets.lineage.comment import FOUND, without_comment
 from hex_assets.lineage.fingerprint import Normaliser, Shape, fingerprint_of
 from hex_assets.lineage.log import annotate
 from hex_assets.lineage.model import StatementLineage
@@ -277,7 +277,7 @@ def _ended(log: pa.Table) -> frames.Numbers:
 
 def _without_comment(sample: pa.Table) -> list[str]:
     return [
-        parse_comment(text, dialect).sql
+        without_comment(text, dialect)
         for text, dialect in zip(
             sample["text"].to_pylist(), sample["dialect"].to_pylist(), strict=True
         )
