@@ -96,10 +96,17 @@ class Reading:
         return ref
 
     def use(self, origins: Origins, usage: str) -> None:
-        """Notes what columns are used for."""
+        """Notes what columns are used for; of several spellings the first in order is kept."""
+        uses = self.uses
         for ref, column in origins:
-            entry = self.uses.setdefault((ref, column.casefold()), (column, set()))
-            entry[1].add(usage)
+            key = ref, column.casefold()
+            known = uses.get(key)
+            if known is None:
+                uses[key] = column, {usage}
+            else:
+                known[1].add(usage)
+                if column < known[0]:
+                    uses[key] = column, known[1]
 
     def written(self, table: exp.Expr | None) -> TableRef | None:
         """Notes a table, stage or path that a statement writes."""

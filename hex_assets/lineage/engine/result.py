@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from operator import itemgetter
 
 from sqlglot import exp
 
@@ -284,8 +285,7 @@ class Text:
                 entry = found.setdefault(output.casefold(), (output, {}))
                 for ref, column in origins:
                     if ref in names:
-                        full = f"{names[ref]}.{column}"
-                        entry[1].setdefault(full.casefold(), full)
+                        _keep(entry[1], f"{names[ref]}.{column}")
         return tuple((name, tuple(sorted(columns.values()))) for name, columns in found.values())
 
     def _target_columns(
@@ -307,8 +307,7 @@ class Text:
                     entry = found.setdefault((target, output.casefold()), (target, output, {}))
                     for ref, column in origins:
                         if ref in names:
-                            full = f"{names[ref]}.{column}"
-                            entry[2].setdefault(full.casefold(), full)
+                            _keep(entry[2], f"{names[ref]}.{column}")
         return tuple((t, name, tuple(sorted(c.values()))) for t, name, c in found.values())
 
     def _uses(self, known: dict[int, dict[TableRef, str]]) -> tuple[ColumnUse, ...]:
@@ -322,9 +321,17 @@ class Text:
         return tuple(
             [
                 ColumnUse(table, column, _IN_ORDER[frozenset(usages)])
-                for table, column, usages in found.values()
+                for table, column, usages in sorted(found.values(), key=itemgetter(0, 1))
             ]
         )
+
+
+def _keep(columns: dict[str, str], column: str) -> None:
+    """Adds a column; sets have no order, so of several spellings the first in order is kept."""
+    key = column.casefold()
+    known = columns.get(key)
+    if known is None or column < known:
+        columns[key] = column
 
 
 _IN_ORDER = {
