@@ -46,6 +46,8 @@ class Text:
         """Whether the statements at hand are the list of a script's DECLARE."""
         self.variables: dict[str, str] = {}
         """The script's variables that are set to a string, by their names in capitals."""
+        self.assigned: set[str] = set()
+        """Those that a statement of its own sets, perhaps one of several in branches."""
         self.reasons: dict[str, str] = {}
         self.first_error: str | None = None
         self.other_dialect: str | None = None
