@@ -29,6 +29,8 @@ def read_script(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -
     if text.dialect == "snowflake" and "->>" in sql and _flow(sql, chunk, text, read_text):
         return True
     first = word_at(chunk, 0)
+    if first in _QUERY and ":" in sql and _into_variables(sql, chunk, text, read_text):
+        return True
     if first in ("SET", "DECLARE", "LET"):
         _keep_value(chunk, text)
         if first == "SET":
@@ -48,6 +50,23 @@ def read_script(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -
     if first in ("BEGIN", "IF", "ELSE", "ELSEIF", "FOR", "WHILE", "CREATE", *_QUERY):
         return False
     return _assigned(sql, chunk, text, read_text, first)
+
+
+def _into_variables(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
+    """`SELECT a, b INTO :x, :y FROM t`: variables are no tables."""
+    kinds = [token.token_type for token in chunk]
+    if TokenType.INTO not in kinds:
+        return False
+    start = end = kinds.index(TokenType.INTO)
+    while end + 2 < len(chunk) and kinds[end + 1] == TokenType.COLON:
+        end += 3
+        if end >= len(chunk) or kinds[end] != TokenType.COMMA:
+            break
+    if end == start:
+        return False
+    rest = sql[chunk[end].start : chunk[-1].end + 1] if end < len(chunk) else ""
+    read_text(f"{sql[chunk[0].start : chunk[start].start]} {rest}", text)
+    return True
 
 
 def _in_block(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
