@@ -354,6 +354,9 @@ class FromReader(PivotReader):
             self.add(node, Produced(NOTHING, [], MAYBE), scope)
             return True
         given = arguments(call)
+        if self.dialect == "snowflake" and call_name(rows) == "getnextval":
+            self.add(node, Produced(NOTHING, ["NEXTVAL"]), scope)
+            return True
         if self.dialect == "clickhouse" and given and isinstance(given[0], exp.Query):
             if call_name(call) == "view":
                 self.add(node, self.query(given[0], env, None), scope)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from sqlglot import tokenize
@@ -343,6 +344,8 @@ def _recursive_view(sql: str, chunk: list[Token], text: Text, read_text: ReadTex
         own = sql[chunk[after - 1].start : chunk[after - 1].end + 1]
         columns = sql[chunk[after].start : token.start] if position > after else ""
         query = sql[chunk[position + 1].start : chunk[-1].end + 1]
+        if after - start > 1:  # the view may name itself in full
+            query = re.sub(rf'(?<![\w."]){re.escape(name)}(?![\w."])', own, query)
         names = columns.strip().strip("()") or "*"
         read_text(
             f"CREATE VIEW {name} {columns} AS WITH RECURSIVE {own} {columns} AS ({query}) "

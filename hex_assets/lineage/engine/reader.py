@@ -231,6 +231,8 @@ class ExpressionReader:
         is_short = node.args.get("db") is None
         qualifiers = [table.name] if is_short else [part.name for part in node.parts[:-1]]
         resolved = scope.qualified(qualifiers, name)
+        if resolved is None and name.upper() == "NEXTVAL" and self.dialect == "snowflake":
+            return NOTHING  # of a sequence
         if resolved is None:  # column.field: the first name is the column
             resolved = scope.unqualified(qualifiers[0], prefer_alias=False, aliases=aliases)
         if resolved[0] == NO:

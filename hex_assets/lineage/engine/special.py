@@ -165,11 +165,13 @@ def _without_priorities(sql: str, chunk: list[Token]) -> str | None:
 
 
 def _moves_databases(chunk: list[Token]) -> bool:
-    """DuckDB's COPY FROM DATABASE, EXPORT DATABASE, and MotherDuck's shares and snapshots."""
+    """Copies of databases, shares, snapshots and files: no table is read or written."""
     words = tuple(token.text.upper() for token in chunk[:5])
     if words[:2] in (("EXPORT", "DATABASE"), ("UPDATE", "SHARE")):
         return len(words) < 3 or words[2] != "SET"
     if words[:3] in (("COPY", "FROM", "DATABASE"), ("CREATE", "SNAPSHOT", "OF")):
+        return True
+    if words[:3] == ("COPY", "FILES", "INTO"):  # Snowflake's, from stage to stage
         return True
     return words[0] == "CREATE" and "SHARE" in words[1:4] and "TABLE" not in words
 
@@ -243,7 +245,7 @@ def _conditions(sql: str, head: list[Token], text: Text, read_statement: ReadSta
 
 _OTHER_KINDS = frozenset(
     "STREAM TASK STAGE PIPE FUNCTION SCHEMA DATABASE ROLE USER INDEX SEQUENCE WAREHOUSE TRIGGER "
-    "TYPE EXTENSION POLICY TAG CATALOG MODEL".split()
+    "TYPE EXTENSION POLICY TAG CATALOG MODEL SECRET INTEGRATION STREAMLIT NOTEBOOK RULE".split()
 )
 
 
