@@ -129,6 +129,11 @@ def _assigned(sql: str, chunk: list[Token], text: Text, read_text: ReadText, fir
         )
     start = starts[0]
     opens = words[start - 1] == "("
+    outer = start - 1
+    while outer > 1 and words[outer - 1] == "(":
+        outer -= 1
+    if opens and outer < start - 1 and words[outer - 1] in (":=", "DEFAULT"):
+        start = outer + 1  # (SELECT ...) UNION (SELECT ...) as a whole
     end = closing(chunk, start - 1) - 1 if opens else len(chunk)
     rows = "CURSOR" in words[:start] or "RESULTSET" in words[:start]
     if not rows and not opens:
