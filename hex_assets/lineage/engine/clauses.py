@@ -136,6 +136,13 @@ def _subset(tokens: Tokens, position: int, files: list[str]) -> int:
     return 0
 
 
+def _resample(tokens: Tokens, position: int, files: list[str]) -> int:
+    """Snowflake's RESAMPLE (USING ts INCREMENT BY ...) after a table."""
+    if word_at(tokens, position) != "RESAMPLE" or not opens(tokens, position + 1):
+        return 0
+    return closing(tokens, position + 1) if word_at(tokens, position + 2) == "USING" else 0
+
+
 def _current_of(tokens: Tokens, position: int, files: list[str]) -> int:
     """WHERE CURRENT OF cursor."""
     words = [word_at(tokens, position + n) for n in range(3)]
@@ -160,7 +167,7 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "duckdb": (after_pivot,),
     "trino": tuple(map(dropping, (_subset, _json_defaults))),
     "presto": (dropping(_subset),),
-    "snowflake": (dropping(_subset), all_by_name),
+    "snowflake": (dropping(_subset), dropping(_resample), all_by_name),
     "databricks": _OF_SPARK,
     "spark": _OF_SPARK,
     "tsql": (changes, namespaces, *map(dropping, (using_culture, with_schema, odbc))),

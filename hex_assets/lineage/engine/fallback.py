@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from hex_assets.lineage.engine.words import name_at
+from hex_assets.lineage.engine.words import closing, name_at
 
 _ENDS_FROM = frozenset(
     {"where", "select", "group", "group by", "order", "order by", "having", "limit", "set"}
     | {"qualify", "cluster by", "sort by", "distribute by", "window", "start with", "connect by"}
 )
+_QUOTED = (TokenType.STRING, TokenType.IDENTIFIER)
+_BEFORE_TARGET = frozenset({"table", "into", "only", "all", "first"})
 _FROM_FUNCTIONS = frozenset({"extract", "trim", "substring", "position", "overlay"})
 
 
@@ -37,7 +39,7 @@ def read_names(tokens: list[Token], *, cut: bool) -> Names:
     position = 0
     while position < len(tokens):
         token = tokens[position]
-        word = token.text.lower() if token.token_type != TokenType.STRING else ""
+        word = token.text.lower() if token.token_type not in _QUOTED else ""
         before = tokens[position - 1].text.lower() if position else ""
         if token.token_type == TokenType.L_PAREN:
             openers.append(before)
@@ -61,14 +63,17 @@ def read_names(tokens: list[Token], *, cut: bool) -> Names:
                 name_is_last = cut and after >= len(tokens)
                 calls = after < len(tokens) and tokens[after].token_type == TokenType.L_PAREN
                 if parts and not calls and not name_is_last:
-                    if not (len(parts) == 1 and parts[0].casefold() in ctes):
+                    if len(parts) > 1 or not ctes.hold(parts[0].casefold(), position):
                         deletes = before == "delete"
                         (found.targets if deletes else found.sources).append(parts)
                     position = after
                     continue
         elif word in ("into", "update", "overwrite", "merge") and not openers and before != "key":
             start = position + 1
-            while start < len(tokens) and tokens[start].text.lower() in ("table", "into", "only"):
+            if before == "then" and start < len(tokens) and tokens[start].text.lower() == "all":
+                position += 1  # MERGE's UPDATE ALL BY NAME
+                continue
+            while start < len(tokens) and tokens[start].text.lower() in _BEFORE_TARGET:
                 start += 1
             parts, after = name_at(tokens, start)
             if parts and not (cut and after >= len(tokens)):
@@ -95,8 +100,36 @@ def _creates(tokens: list[Token], position: int) -> bool:
     return "create" in words and "as" not in words
 
 
-def _cte_names(tokens: list[Token]) -> set[str]:
-    names: set[str] = set()
+@dataclass
+class _Ctes:
+    """The names of a text's CTEs, each with where its query begins."""
+
+    tokens: list[Token]
+    starts: dict[str, int] = field(default_factory=dict)
+    ends: dict[str, int] = field(default_factory=dict)
+    """Where the query ends; a recursive one, which names itself, is as if it had no length."""
+
+    def hold(self, name: str, position: int) -> bool:
+        """Whether a name means a CTE here; in its own query it is a table of the same name."""
+        start = self.starts.get(name)
+        if start is None:
+            return False
+        if position < start or len(self.starts) > _MAX_CTES:
+            return True
+        if name not in self.ends:
+            end = closing(self.tokens, start)
+            words = {token.text.lower() for token in self.tokens[start:end]}
+            recursive = "recursive" in {token.text.lower() for token in self.tokens[:start]}
+            self.ends[name] = start if recursive or words & _UNIONS else end
+        return position >= self.ends[name]
+
+
+_MAX_CTES = 200
+_UNIONS = frozenset({"union", "union all"})
+
+
+def _cte_names(tokens: list[Token]) -> _Ctes:
+    names = _Ctes(tokens)
     has_with = False
     end = 0
     for position, token in enumerate(tokens):
@@ -107,11 +140,11 @@ def _cte_names(tokens: list[Token]) -> set[str]:
         following = [t.text.lower() for t in tokens[position + 1 : position + 4]]
         direct = following[:2] == ["as", "("] or following == ["as", "materialized", "("]
         if direct and token.token_type != TokenType.R_PAREN:
-            names.add(word)
+            names.starts.setdefault(word, position + 2 + (following[1] == "materialized"))
         elif word in ("with", ",", "recursive") and following[1:2] == ["("]:
             end = max(end, position + 3)  # a closing one is passed only once
             while end < len(tokens) and tokens[end].token_type != TokenType.R_PAREN:
                 end += 1
             if [t.text.lower() for t in tokens[end + 1 : end + 3]] == ["as", "("]:
-                names.add(following[0])
+                names.starts.setdefault(following[0], end + 2)
     return names

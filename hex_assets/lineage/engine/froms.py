@@ -49,10 +49,17 @@ class FromReader(PivotReader):
             self.from_item(start.this, scope, env)
         for lateral in node.args.get("laterals") or ():
             self.from_item(lateral, scope, env)
-        self.joins(node, scope, env)
         match = node.args.get("match")
-        if match is not None:
+        if match is None:
+            self.joins(node, scope, env)
+            return
+        clauses = list(node.args)  # in the order of the text
+        if "joins" in clauses and clauses.index("joins") < clauses.index("match"):
+            self.joins(node, scope, env)
             self.match_recognize(match, scope, env)
+        else:
+            self.match_recognize(match, scope, env)
+            self.joins(node, scope, env)
 
     def joins(self, node: exp.Expr, scope: Scope, env: Env) -> None:
         """All JOINs of a node."""
@@ -141,8 +148,7 @@ class FromReader(PivotReader):
         """A table, CTE, unnested path or table function by its name in FROM."""
         inner = node.this
         if isinstance(inner, exp.SemanticView):
-            self.table(inner.this, Scope(self.dialect), env)
-            self.add(node, Produced(NOTHING, [], MAYBE), scope)
+            self.add(node, self.semantic_view(inner, env), scope)
             return
         if isinstance(inner, exp.Table):
             self.table(inner, scope, env)
@@ -348,6 +354,9 @@ class FromReader(PivotReader):
             self.add(node, Produced(NOTHING, [], MAYBE), scope)
             return True
         given = arguments(call)
+        if self.dialect == "snowflake" and call_name(rows) == "getnextval":
+            self.add(node, Produced(NOTHING, ["NEXTVAL"]), scope)
+            return True
         if self.dialect == "clickhouse" and given and isinstance(given[0], exp.Query):
             if call_name(call) == "view":
                 self.add(node, self.query(given[0], env, None), scope)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -20,11 +21,13 @@ class MadeTables:
     """The tables made so far, by their folded names. A schema provider for what follows."""
 
     schema: SchemaProvider | None
+    key: Callable[[tuple[str, ...]], Key]
+    """The folded full name of a table."""
     tables: dict[Key, Columns] = field(default_factory=dict)
 
     def columns_of(self, parts: tuple[str, ...]) -> tuple[str, ...] | None:
         """The columns of a made table where all are known; else what the catalog says."""
-        made = self.tables.get(_key(parts))
+        made = self.tables.get(self.key(parts))
         if made is not None:
             return None if "*" in made or not made else tuple(name for name, _ in made.values())
         return self.schema.columns_of(parts) if self.schema is not None else None
@@ -32,9 +35,9 @@ class MadeTables:
     def follow(self, reading: Reading) -> None:
         """Puts the tables' own origins in the place of columns of made tables."""
         made = {
-            id(ref): self.tables[_key(ref.parts)]
+            id(ref): self.tables[self.key(ref.parts)]
             for ref in reading.sources.values()
-            if _key(ref.parts) in self.tables
+            if self.key(ref.parts) in self.tables
         }
         if not made:
             return
@@ -53,11 +56,17 @@ class MadeTables:
                 found.add((reading.sources.setdefault(reading.key(base.parts), base), name))
         return frozenset(found)
 
+    def move(self, old: tuple[str, ...], new: tuple[str, ...]) -> None:
+        """Notes that a made table has another name from here on."""
+        columns = self.tables.pop(self.key(old), None)
+        if columns is not None:
+            self.tables[self.key(new)] = columns
+
     def add(self, tree: exp.Expr, reading: Reading) -> None:
         """Notes the columns that a statement gives the table that it makes or fills."""
         if len(reading.targets) != 1:
             return
-        key = _key(next(iter(reading.targets.values())).parts)
+        key = self.key(next(iter(reading.targets.values())).parts)
         if isinstance(tree, exp.Insert):
             if key not in self.tables:
                 return
@@ -90,7 +99,3 @@ def _origins_of(columns: Columns, column: str) -> Origins:
         return NOTHING
     ref, name = next(iter(rest))
     return frozenset(((ref, column if name == "*" else name),))
-
-
-def _key(parts: tuple[str, ...]) -> Key:
-    return tuple(part.casefold() for part in parts)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from sqlglot.tokenizer_core import Token, TokenType
 
+from hex_assets.lineage.engine.objects_snowflake import read_snowflake_object
 from hex_assets.lineage.engine.patterns import read_body
 from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.words import STRINGS, closing, name_at, word_at
@@ -37,6 +38,8 @@ def read_object(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -
             return False
         return _function(sql, chunk, 2, text, read_text)
     if first == "CREATE":
+        if text.dialect == "snowflake" and read_snowflake_object(sql, chunk, text, read_text):
+            return True
         return _created(sql, chunk, text, read_text)
     if first in ("APPLY", "AUTO"):
         return _captured(sql, chunk, text, read_text)

@@ -181,6 +181,8 @@ def _parse_pieces(sql: str, chunk: list[Token], text: Text, read_statement: Read
             read_statement(sql, piece, text)
         elif piece[0].text.upper() not in NO_LINEAGE:
             text.miss("syntax", f"the statement {tree.name} is not understood")
+            if piece[0].text.upper() == "SET":  # of an UPDATE that is cut short
+                text.add_names(read_names(piece, cut=False))
     return True
 
 

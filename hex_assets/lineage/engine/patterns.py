@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from sqlglot import tokenize
@@ -197,11 +198,37 @@ def _executed(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> 
     body = [chunk[places[0]]] if places else []
     around = chunk[1 : places[0] + 2] if places else chunk[1:8]
     joined = any(token.text in ("||", "+", "@") for token in around)
-    if body and not joined:
+    known = _joined(chunk[2:], text.variables) if immediate and (joined or not body) else None
+    if known is not None:
+        read_text(known, text)
+    elif body and not joined:
         read_text(body[0].text, text)
     else:
         text.miss("dynamic", "the statement is made of strings when it runs")
     return True
+
+
+def _joined(tokens: list[Token], variables: dict[str, str]) -> str | None:
+    """The value of strings and known variables joined by `||`; None if a part is not known."""
+    pieces: list[str] = []
+    wanted = True
+    for position, token in enumerate(tokens):
+        if token.text in (":", "$") and wanted:
+            continue
+        if word_at(tokens, position) == "USING" and not wanted:
+            break
+        if not wanted:
+            if token.text != "||":
+                return None
+        elif token.token_type in STRINGS:
+            pieces.append(token.text)
+        else:
+            value = variables.get(word_at(tokens, position))
+            if value is None:
+                return None
+            pieces.append(value)
+        wanted = not wanted
+    return "".join(pieces) if pieces and not wanted else None
 
 
 def read_body(chunk: list[Token], text: Text, read_text: ReadText) -> bool:
@@ -317,6 +344,8 @@ def _recursive_view(sql: str, chunk: list[Token], text: Text, read_text: ReadTex
         own = sql[chunk[after - 1].start : chunk[after - 1].end + 1]
         columns = sql[chunk[after].start : token.start] if position > after else ""
         query = sql[chunk[position + 1].start : chunk[-1].end + 1]
+        if after - start > 1:  # the view may name itself in full
+            query = re.sub(rf'(?<![\w."]){re.escape(name)}(?![\w."])', own, query)
         names = columns.strip().strip("()") or "*"
         read_text(
             f"CREATE VIEW {name} {columns} AS WITH RECURSIVE {own} {columns} AS ({query}) "

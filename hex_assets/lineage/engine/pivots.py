@@ -1,4 +1,4 @@
-"""Reads PIVOT, UNPIVOT and MATCH_RECOGNIZE: relations whose columns a clause makes anew."""
+"""Reads PIVOT, MATCH_RECOGNIZE and the like: relations whose columns a clause makes anew."""
 
 from __future__ import annotations
 
@@ -157,6 +157,9 @@ class PivotReader(ExpressionReader):
             self.reading.use(self.origins(node.args["order"], scope, env), "order")
         for item in node.args.get("measures") or ():
             measure = item.this
+            for count in measure.find_all(exp.Count):
+                if isinstance(count.this, exp.Column) and isinstance(count.this.this, exp.Star):
+                    count.set("this", exp.Star())  # COUNT(up.*) counts the rows of a name
             result.add(measure.alias_or_name, self.origins(measure, scope, env))
         for item in node.args.get("define") or ():
             self.reading.use(self.origins(item.this, scope, env), "filter")
@@ -164,6 +167,28 @@ class PivotReader(ExpressionReader):
         if rows is not None and "ALL" in rows.name.upper() and before:
             result.pass_on(Rest(before[-1].relation))
         scope.sources[:] = [*before[:-1], Source(node.alias.casefold(), result)]
+
+    def semantic_view(self, view: exp.SemanticView, env: Env) -> Relation:
+        """Snowflake's SEMANTIC_VIEW(v DIMENSIONS a.b METRICS c.d): names of a view's columns."""
+        within = Scope(self.dialect)
+        self.from_item(view.this, within, env)
+        of_view = within.sources[-1].relation
+        result = Derived()
+        for kind in ("dimensions", "facts", "metrics"):
+            for item in view.args.get(kind) or ():
+                value = item.unalias()
+                if isinstance(value, exp.Column) and isinstance(value.this, exp.Star):
+                    result.pass_on(Rest(of_view))
+                else:
+                    result.add(item.alias_or_name, _of_columns(value, of_view))
+        self.reading.use(_of_columns(view.args.get("where"), of_view), "filter")
+        return result
+
+
+def _of_columns(node: exp.Expr | None, relation: Relation) -> Origins:
+    """The columns that an expression names, whatever stands before their names."""
+    names = [column.name for column in node.find_all(exp.Column)] if node is not None else []
+    return merged(relation.lookup(name.casefold(), name)[1] for name in names)
 
 
 def _columns_of(item: exp.Expr) -> set[str]:

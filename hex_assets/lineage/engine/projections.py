@@ -73,7 +73,8 @@ class ProjectionReader(FromReader):
     def output_name(self, item: exp.Expr) -> str:
         """The name of an output column: its alias, or else the expression's text."""
         if isinstance(item, (exp.Alias, exp.Column, exp.Dot)):
-            return str(item.output_name or item.name)
+            name = str(item.output_name or item.name)
+            return name or (f"${item.this.name}" if isinstance(item.this, exp.Parameter) else "")
         if isinstance(item, exp.PropertyEQ):
             return str(item.this.name)
         if isinstance(item, exp.Subquery) and item.alias:  # T-SQL's name = (SELECT ...)

@@ -29,6 +29,8 @@ _UNIT_FIRST = frozenset(
     "date_bucket".split()
 )
 """Functions that take a bare word such as HOUR before their values."""
+_UNITS = frozenset("year quarter month week day hour minute second".split())
+"""Units that TRUNC of a date takes as a bare word after it."""
 
 
 class ExpressionReader:
@@ -129,11 +131,11 @@ class ExpressionReader:
             elif isinstance(item, exp.Star) and not isinstance(item.parent, _COUNTS):
                 found.append(_whole_row(item, scope))
                 continue
-            if isinstance(item, exp.Anonymous) and item.name.casefold() in _UNIT_FIRST:
-                given = item.expressions
-                bare = bool(given) and isinstance(given[0], exp.Column) and not given[0].table
-                stack.extend(reversed(given[1:] if bare else given))
-                continue
+            if isinstance(item, exp.Anonymous):
+                values = _without_unit(item)
+                if values is not None:
+                    stack.extend(reversed(values))
+                    continue
             children = [child for child in _children(item) if not isinstance(child, exp.Identifier)]
             stack.extend(reversed(children))
         return merged(found) if len(found) != 1 else found[0]
@@ -229,6 +231,8 @@ class ExpressionReader:
         is_short = node.args.get("db") is None
         qualifiers = [table.name] if is_short else [part.name for part in node.parts[:-1]]
         resolved = scope.qualified(qualifiers, name)
+        if resolved is None and name.upper() == "NEXTVAL" and self.dialect == "snowflake":
+            return NOTHING  # of a sequence
         if resolved is None:  # column.field: the first name is the column
             resolved = scope.unqualified(qualifiers[0], prefer_alias=False, aliases=aliases)
         if resolved[0] == NO:
@@ -249,6 +253,21 @@ class ExpressionReader:
 
 _COUNTS = (exp.Count, exp.CountIf, exp.ApproxDistinct)
 """Functions whose star counts rows; any other takes the values of all columns: HASH(*)."""
+
+
+def _without_unit(call: exp.Anonymous) -> list[exp.Expr] | None:
+    """What a function of dates is given, without the bare word for a unit; None for others."""
+    function, given = call.name.casefold(), call.expressions
+    if function in _UNIT_FIRST:
+        return list(given[1:] if given and _is_bare(given[0]) else given)
+    if function == "trunc" and len(given) == 2:
+        is_unit = _is_bare(given[1]) and given[1].name.casefold() in _UNITS
+        return list(given[:1] if is_unit else given)
+    return None
+
+
+def _is_bare(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Column) and not node.table
 
 
 def _whole_row(star: exp.Expr, scope: Scope) -> Origins:

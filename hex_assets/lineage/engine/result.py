@@ -36,7 +36,7 @@ class Text:
         isolated: bool = False,
     ) -> None:
         self.dialect = dialect
-        self.made = MadeTables(schema)
+        self.made = MadeTables(schema, self._home)
         self.deadline = deadline
         """On the clock of this thread's processor time."""
         self.isolated = isolated
@@ -47,6 +47,8 @@ class Text:
         """Whether the statements at hand are the list of a script's DECLARE."""
         self.variables: dict[str, str] = {}
         """The script's variables that are set to a string, by their names in capitals."""
+        self.assigned: set[str] = set()
+        """Those that a statement of its own sets, perhaps one of several in branches."""
         self.reasons: dict[str, str] = {}
         self.first_error: str | None = None
         self.other_dialect: str | None = None
@@ -55,7 +57,8 @@ class Text:
         self._files: dict[str, None] = {}
         self._readings: list[Reading] = []
         self._writings: list[Reading] = []
-        self._inside: set[Parts] = set()
+        self._inside: dict[Parts, Parts] = {}
+        """Tables that the text makes: by the name as written and by its full one, the full one."""
         self._temporary: set[Parts] = set()
         self._read_inside: set[Parts] = set()
         self._default: Parts = ()
@@ -115,9 +118,7 @@ class Text:
         into = tree.find(exp.Into) if writing else None
         if into is not None:
             for ref in reading.targets.values():
-                if into.args.get("temporary") or ref.parts[-1].startswith("#"):
-                    self._temporary.add(self.key(ref.parts))
-                self._inside.add(self.key(ref.parts))
+                self._made_inside(ref.parts, temporary=bool(into.args.get("temporary")))
         if isinstance(tree, (exp.Create, exp.Insert)) or into is not None:
             self.made.add(tree, reading)
 
@@ -126,22 +127,37 @@ class Text:
         kinds = properties.expressions if properties is not None else ()
         temporary = any(isinstance(prop, exp.TemporaryProperty) for prop in kinds)
         for ref in reading.targets.values():
-            key = self.key(ref.parts)
-            if temporary or key[-1].startswith("#"):
-                self._temporary.add(key)
-            self._inside.add(key)
+            self._made_inside(ref.parts, temporary=temporary)
+
+    def _made_inside(self, parts: Parts, *, temporary: bool = False) -> None:
+        full = self._qualified(parts)
+        key = self.key(full)
+        self._inside[self.key(parts)] = self._inside[key] = full
+        if temporary or parts[-1].startswith("#"):
+            self._temporary.add(key)
+
+    def _full(self, parts: Parts) -> Parts:
+        """The name under which the text made a table; else the name with the defaults of USE."""
+        made = self._inside.get(self.key(parts))
+        if made is None:
+            parts = self._qualified(parts)
+            made = self._inside.get(self.key(parts))
+        return made or parts
+
+    def _home(self, parts: Parts) -> Parts:
+        return tuple(part.casefold() for part in self._full(parts))
 
     def add_source(self, parts: Parts) -> None:
         """Adds a table that is read, unless the text made it itself."""
         if any(JINJA_NAME in part for part in parts):
             self.miss("jinja", "a table's name is a template expression")
             return
+        parts = self._full(parts)
         key = self.key(parts)
         if key in self._inside:
             self._read_inside.add(key)
             return
-        parts = self._qualified(parts)
-        self._sources.setdefault(self.key(parts), parts)
+        self._sources.setdefault(key, parts)
 
     def add_target(self, parts: Parts) -> None:
         """Adds a table that is written."""
@@ -150,15 +166,14 @@ class Text:
             return
         if self.key(parts) in self._targets:
             return
-        if self.key(parts) not in self._inside:
-            parts = self._qualified(parts)
+        parts = self._full(parts)
         self._targets.setdefault(self.key(parts), parts)
 
     def add_created(self, parts: Parts) -> None:
         """Adds a table that the text makes."""
         self._understood += 1
         self.add_target(parts)
-        self._inside.add(self.key(parts))
+        self._made_inside(parts)
 
     def understood(self) -> None:
         """Counts a statement whose names were added one by one."""
@@ -219,7 +234,7 @@ class Text:
         for table in tables:
             if not isinstance(table, exp.Table):
                 continue
-            key = self.key(named(table, self.dialect).parts)
+            key = self.key(self._full(named(table, self.dialect).parts))
             if key in self._inside:
                 self._targets.pop(key, None)
 
@@ -227,11 +242,15 @@ class Text:
         """ALTER TABLE a RENAME TO b: what was written to a is in b."""
         for action in tree.args.get("actions") or ():
             if isinstance(action, exp.AlterRename):
-                old = self.key(named(tree.this, self.dialect).parts)
+                old = self._full(named(tree.this, self.dialect).parts)
                 new = named(action.this, self.dialect).parts
-                before = self._targets.pop(old, None)
+                before = self._targets.pop(self.key(old), None)
                 if before is not None and new:  # a bare new name stays in the table's schema
-                    self.add_target((*before[: -len(new)], *new) if len(new) == 1 else new)
+                    new = (*before[: -len(new)], *new) if len(new) == 1 else new
+                    self.add_target(new)
+                    if self.key(old) in self._inside:
+                        self._made_inside(new, temporary=self.key(old) in self._temporary)
+                        self.made.move(old, new)
                 return True
         return False
 

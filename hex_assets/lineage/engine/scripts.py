@@ -7,13 +7,16 @@ from collections.abc import Callable
 from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine.result import Text
-from hex_assets.lineage.engine.words import closing, word_at
+from hex_assets.lineage.engine.words import STRINGS, closing, word_at
 
 ReadText = Callable[[str, Text], None]
 
 _SCRIPTS = frozenset({"snowflake", "databricks", "spark"})
 _QUERY = frozenset({"SELECT", "WITH"})
 _NOTHING = frozenset({"BREAK", "CONTINUE", "ITERATE", "LEAVE", "NULL", "SUSPEND"})
+_HEADS = frozenset("BEGIN IF ELSE ELSEIF FOR WHILE LOOP REPEAT CASE WHEN EXCEPTION DECLARE".split())
+_BEFORE_STATEMENT = frozenset("BEGIN THEN ELSE DO LOOP REPEAT".split())
+_BODIES = _QUERY | {"INSERT", "UPDATE", "DELETE", "MERGE"}
 _NO_ROWS = "(SELECT * FROM TABLE(RESULT_SCAN('')))"
 MAX_GROWTH = 20
 """Times that a chain of `->>` may grow when each step takes in the steps that it reads."""
@@ -26,10 +29,18 @@ def read_script(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -
     if text.dialect == "snowflake" and "->>" in sql and _flow(sql, chunk, text, read_text):
         return True
     first = word_at(chunk, 0)
-    if first in ("SET", "DECLARE"):
+    if first in _QUERY and ":" in sql and _into_variables(sql, chunk, text, read_text):
+        return True
+    if first in ("SET", "DECLARE", "LET"):
         _keep_value(chunk, text)
         if first == "SET":
             return False
+    if first in _HEADS and _in_block(sql, chunk, text, read_text):
+        return True
+    if first == "CREATE" and _body_of_procedure(sql, chunk, text, read_text):
+        return True
+    if first in ("RETURN", "ASYNC"):
+        return _query_within(sql, chunk, 1, text, read_text)
     if first in _NOTHING and len(chunk) <= 2:
         return True
     declares = text.declaring or first in ("DECLARE", "LET")
@@ -41,11 +52,76 @@ def read_script(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -
     return _assigned(sql, chunk, text, read_text, first)
 
 
+def _into_variables(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
+    """`SELECT a, b INTO :x, :y FROM t`: variables are no tables."""
+    kinds = [token.token_type for token in chunk]
+    if TokenType.INTO not in kinds:
+        return False
+    start = end = kinds.index(TokenType.INTO)
+    while end + 2 < len(chunk) and kinds[end + 1] == TokenType.COLON:
+        end += 3
+        if end >= len(chunk) or kinds[end] != TokenType.COMMA:
+            break
+    if end == start:
+        return False
+    rest = sql[chunk[end].start : chunk[-1].end + 1] if end < len(chunk) else ""
+    read_text(f"{sql[chunk[0].start : chunk[start].start]} {rest}", text)
+    return True
+
+
+def _in_block(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
+    """`BEGIN LET x := ...`, `IF (...) THEN x := ...`: what follows the head of a block."""
+    depth = 0
+    for position in range(1, len(chunk) - 1):
+        kind = chunk[position - 1].token_type
+        depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
+        if depth or word_at(chunk, position - 1) not in _BEFORE_STATEMENT:
+            continue
+        sets = chunk[position + 1].token_type == TokenType.COLON_EQ
+        if not sets and word_at(chunk, position) not in ("LET", "RETURN"):
+            continue
+        text.declaring = False
+        before, text.condition = text.condition, True
+        try:
+            _query_within(sql, chunk[:position], 1, text, read_text)
+        finally:
+            text.condition = before
+        read_text(sql[chunk[position].start : chunk[-1].end + 1], text)
+        return True
+    return False
+
+
+def _body_of_procedure(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
+    """CREATE PROCEDURE ... AS DECLARE ...: the list that a body without quotes begins with."""
+    if "PROCEDURE" not in [word_at(chunk, position) for position in range(1, 5)]:
+        return False
+    for position in range(4, len(chunk) - 1):
+        if word_at(chunk, position - 1) == "AS" and word_at(chunk, position) == "DECLARE":
+            read_text(sql[chunk[position].start : chunk[-1].end + 1], text)
+            return True
+    return False
+
+
+def _query_within(
+    sql: str, chunk: list[Token], start: int, text: Text, read_text: ReadText
+) -> bool:
+    """Reads the first query or change in parentheses; False if there is none."""
+    for position in range(start, len(chunk) - 1):
+        if word_at(chunk, position) == "(" and word_at(chunk, position + 1) in _BODIES:
+            end = closing(chunk, position) - 1
+            read_text(sql[chunk[position + 1].start : chunk[end - 1].end + 1], text)
+            return True
+    return False
+
+
 def _assigned(sql: str, chunk: list[Token], text: Text, read_text: ReadText, first: str) -> bool:
     """`x := value`, `LET x INT := value` and what DECLARE lists: only its queries read."""
     words = [word_at(chunk, position) for position in range(len(chunk))]
+    if words[0] != "LET" and words[1:2] == [":="]:
+        _keep_first_value(chunk, text)
     starts = [n for n, word in enumerate(words) if word in _QUERY]
     if not starts:
+        _executed(sql, chunk, text, read_text)
         return (
             first == "LET"
             or TokenType.COLON_EQ in (t.token_type for t in chunk)
@@ -53,6 +129,11 @@ def _assigned(sql: str, chunk: list[Token], text: Text, read_text: ReadText, fir
         )
     start = starts[0]
     opens = words[start - 1] == "("
+    outer = start - 1
+    while outer > 1 and words[outer - 1] == "(":
+        outer -= 1
+    if opens and outer < start - 1 and words[outer - 1] in (":=", "DEFAULT"):
+        start = outer + 1  # (SELECT ...) UNION (SELECT ...) as a whole
     end = closing(chunk, start - 1) - 1 if opens else len(chunk)
     rows = "CURSOR" in words[:start] or "RESULTSET" in words[:start]
     if not rows and not opens:
@@ -71,11 +152,31 @@ def _keep_value(chunk: list[Token], text: Text) -> None:
     while word_at(chunk, start) in ("OR", "REPLACE", "VARIABLE"):
         start += 1
     name = word_at(chunk, start)
-    ends = chunk[-1].token_type == TokenType.STRING and len(chunk) - start <= 4
+    ends = chunk[-1].token_type in STRINGS and len(chunk) - start <= 4
     if ends and word_at(chunk, len(chunk) - 2) in ("=", "DEFAULT", ":="):
         text.variables[name] = chunk[-1].text
     else:
         text.variables.pop(name, None)
+
+
+def _keep_first_value(chunk: list[Token], text: Text) -> None:
+    """Keeps what `x := 'a'` sets; of two that a branch may choose from, neither is known."""
+    name = word_at(chunk, 0)
+    other = name in text.assigned or name in text.variables
+    plain = len(chunk) == 3 and chunk[2].token_type in STRINGS and not other
+    text.assigned.add(name)
+    if plain:
+        text.variables[name] = chunk[2].text
+    else:
+        text.variables.pop(name, None)
+
+
+def _executed(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> None:
+    """`LET r RESULTSET := (EXECUTE IMMEDIATE ...)`."""
+    for position in range(2, len(chunk)):
+        if word_at(chunk, position) == "EXECUTE" and word_at(chunk, position - 1) == "(":
+            end = closing(chunk, position - 1) - 1
+            read_text(sql[chunk[position].start : chunk[end - 1].end + 1], text)
 
 
 def with_values(chunk: list[Token], variables: dict[str, str]) -> list[Token]:

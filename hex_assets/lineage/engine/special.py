@@ -31,6 +31,7 @@ _BLOCKS = frozenset(
     "WHEN".split()
 )
 _COMMANDS = frozenset({"DROP", "CREATE", "EXEC", "EXECUTE"})
+_BEFORE_STATEMENT = frozenset("BEGIN DO THEN ELSE LOOP REPEAT".split())
 _BODY = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "TRUNCATE"})
 
 
@@ -44,16 +45,18 @@ def without_block(chunk: list[Token]) -> list[Token]:
         head = [token.text.upper() for token in chunk[:5]]
         if first == "CREATE" and "PROCEDURE" not in head and "PROC" not in head:
             return chunk
-        begins = [n for n, token in enumerate(chunk) if token.text.upper() == "BEGIN"]
-        if not begins and first == "DECLARE":
+        blocks = [n for n, token in enumerate(chunk) if token.text.upper() == "BEGIN"]
+        if not blocks and first == "DECLARE":
             return chunk
-        start = begins[0] if begins else 1
+        start = blocks[0] if blocks else 1
     depth = 0
     body = _BODY | _COMMANDS if first in ("IF", "WHILE", "ELSE") else _BODY
     for position in range(start, len(chunk)):
         token = chunk[position]
         depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
-        if depth == 0 and token.text.upper() in body:
+        word = token.text.upper()
+        begins = word in _COMMANDS and chunk[position - 1].text.upper() in _BEFORE_STATEMENT
+        if depth == 0 and (begins or word in body):
             return chunk[position:]
     within = first == "CREATE" and 0 < start < len(chunk) - 1
     return chunk[start + 1 :] if within and chunk[start].text.upper() == "BEGIN" else chunk
@@ -162,11 +165,13 @@ def _without_priorities(sql: str, chunk: list[Token]) -> str | None:
 
 
 def _moves_databases(chunk: list[Token]) -> bool:
-    """DuckDB's COPY FROM DATABASE, EXPORT DATABASE, and MotherDuck's shares and snapshots."""
+    """Copies of databases, shares, snapshots and files: no table is read or written."""
     words = tuple(token.text.upper() for token in chunk[:5])
     if words[:2] in (("EXPORT", "DATABASE"), ("UPDATE", "SHARE")):
         return len(words) < 3 or words[2] != "SET"
     if words[:3] in (("COPY", "FROM", "DATABASE"), ("CREATE", "SNAPSHOT", "OF")):
+        return True
+    if words[:3] == ("COPY", "FILES", "INTO"):  # Snowflake's, from stage to stage
         return True
     return words[0] == "CREATE" and "SHARE" in words[1:4] and "TABLE" not in words
 
@@ -240,7 +245,7 @@ def _conditions(sql: str, head: list[Token], text: Text, read_statement: ReadSta
 
 _OTHER_KINDS = frozenset(
     "STREAM TASK STAGE PIPE FUNCTION SCHEMA DATABASE ROLE USER INDEX SEQUENCE WAREHOUSE TRIGGER "
-    "TYPE EXTENSION POLICY TAG CATALOG MODEL".split()
+    "TYPE EXTENSION POLICY TAG CATALOG MODEL SECRET INTEGRATION STREAMLIT NOTEBOOK RULE".split()
 )
 
 

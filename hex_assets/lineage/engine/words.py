@@ -47,6 +47,10 @@ def name_at(tokens: list[Token], start: int) -> tuple[tuple[str, ...], int]:
     position = start
     while position < len(tokens):
         token = tokens[position]
+        if token.token_type == TokenType.DOT and parts and parts[-1]:  # db..table
+            parts.append("")
+            position += 1
+            continue
         quoted = token.token_type == TokenType.IDENTIFIER
         plain = token.token_type in _NAME or token.text.replace("_", "").isalnum()
         if token.token_type == TokenType.STRING or not (quoted or plain):
@@ -59,6 +63,8 @@ def name_at(tokens: list[Token], start: int) -> tuple[tuple[str, ...], int]:
         position += 1
         if position < len(tokens) and tokens[position].token_type == TokenType.DOT:
             position += 1
+            if position + (tokens[-1].token_type == TokenType.DOT) >= len(tokens):
+                return (), len(tokens)  # the text ends within the name
             continue
         dashed = position + 1 < len(tokens) and tokens[position].token_type == TokenType.DASH
         if dashed and tokens[position].start == tokens[position - 1].end + 1:
