@@ -93,4 +93,9 @@ def _origins_of(columns: Columns, column: str) -> Origins:
 
 
 def _key(parts: tuple[str, ...]) -> Key:
-    return tuple(part.casefold() for part in parts)
+    return tuple(part.casefold() for part in unsessioned(parts))
+
+
+def unsessioned(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """BigQuery's temporary table `_SESSION.t` is `t`."""
+    return parts[1:] if len(parts) == 2 and parts[0].upper() == "_SESSION" else parts

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from hex_assets.lineage.engine.reader import ExpressionReader
 from hex_assets.lineage.engine.reading import Env, Malformed
 from hex_assets.lineage.engine.relations import (
     NOTHING,
@@ -17,9 +16,10 @@ from hex_assets.lineage.engine.relations import (
     merged,
 )
 from hex_assets.lineage.engine.scopes import Scope, Source
+from hex_assets.lineage.engine.structs import StructReader
 
 
-class PivotReader(ExpressionReader):
+class PivotReader(StructReader):
     """Clauses after an item of FROM that change its columns."""
 
     def from_item(self, node: exp.Expr, scope: Scope, env: Env) -> None:
