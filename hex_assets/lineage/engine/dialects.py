@@ -70,6 +70,9 @@ ROW_VALUES = frozenset({"bigquery", "postgres", "duckdb"})
 IMPLICIT_RECURSION = frozenset({"tsql", "oracle", "snowflake", "db2"})
 """Dialects in which a recursive CTE needs no keyword."""
 
+PIPES = frozenset({"bigquery", "databricks", "spark"})
+"""Dialects with pipe syntax."""
+
 UNNESTED_PATHS = frozenset({"bigquery", "redshift"})
 """Dialects in which `FROM t, t.items` unnests a column."""
 

@@ -12,13 +12,16 @@ from hex_assets.lineage.engine.functions import (
     columns_of,
     files_of,
     is_dynamic,
+    parameterised,
     table_of,
 )
 from hex_assets.lineage.engine.names import Named, named, parts_of_text
+from hex_assets.lineage.engine.passing import passed_on, tables_given
 from hex_assets.lineage.engine.pivots import PivotReader
 from hex_assets.lineage.engine.reading import Cte, Env
 from hex_assets.lineage.engine.relations import (
     MAYBE,
+    NO,
     NOTHING,
     WEAK,
     BaseTable,
@@ -155,7 +158,7 @@ class FromReader(PivotReader):
             return
         dynamic = isinstance(inner, exp.DynamicIdentifier)
         if self.dialect == "clickhouse":
-            parts = _parameterised(node)
+            parts = parameterised(node)
             if parts:
                 self.add(node, BaseTable(self.reading.source(parts)), scope, parts[-1])
                 return
@@ -173,7 +176,10 @@ class FromReader(PivotReader):
             if qualifiers and scope.relation_named([qualifiers[0].casefold()]) is not None:
                 found = scope.qualified(qualifiers, node.parts[-1].name)
                 fields = MAYBE if self.dialect == "bigquery" else WEAK
-                relation = Produced(found[1] if found else NOTHING, [], fields)
+                path = [piece.name for piece in node.parts]
+                inner = scope.struct(path) if self.reading.has_structs else None
+                fields = fields if inner is None else NO
+                relation = Produced(found[1] if found else NOTHING, [], fields, inner)
                 self.add(node, relation, scope, name.parts[-1])
                 return
         self.named_table(node, name, scope, env)
@@ -212,6 +218,9 @@ class FromReader(PivotReader):
         """A subquery in FROM, or parentheses around joins."""
         env = self.ctes(node, env, scope)
         inner = node.this
+        if isinstance(inner, exp.Subquery) and inner.alias and not node.alias:
+            self.from_item(inner, scope, env)  # parentheses around joins that begin with a query
+            return
         if isinstance(inner, exp.Subquery) and not inner.args.get("alias"):
             if isinstance(inner.this, exp.Table) or inner.args.get("joins"):
                 self.from_item(inner, scope, env)  # parentheses around joins
@@ -249,13 +258,18 @@ class FromReader(PivotReader):
         offset = node.args.get("offset")
         name = node.alias
         fields = WEAK
+        inner = None
         if self.dialect == "bigquery":
             name = name or (names[0] if names else "")
+            if len(node.expressions) == 1:
+                inner = self.fields(node.expressions[0], scope, env)
             known, fields = unnested_fields(node, name, origins)
             names = [*(names or [name]), *known]
         elif names:
             fields = 0
         produced: Relation = Produced(origins, names or [name], fields)
+        if inner is not None:
+            produced = Produced(origins, [name], inner=inner)
         if len(names) == len(node.expressions) > 1 and self.dialect != "bigquery":
             produced = Derived()  # one column of each array
             for column, item in zip(names, node.expressions, strict=True):
@@ -327,6 +341,13 @@ class FromReader(PivotReader):
 
     def known_function(self, node: exp.Expr, call: exp.Expr, scope: Scope, env: Env) -> bool:
         """Functions that stand for a table or a file, such as remote(), s3() and read_csv()."""
+        if self.dialect == "bigquery":
+            tables = tables_given(call)
+            if tables:
+                relations = [self.given(item, scope, env) for item in tables]
+                self.add(node, passed_on(call, relations), scope)
+                self.reading.has_structs |= isinstance(call, exp.VectorSearch)
+                return True
         if isinstance(call, exp.Stream):
             inner = call.this
             self.from_item(inner.this if isinstance(inner, exp.Subquery) else inner, scope, env)
@@ -370,19 +391,13 @@ class FromReader(PivotReader):
 
     def table_argument(self, table: exp.Table, scope: Scope, env: Env) -> Origins:
         """A table given to a function: ML.PREDICT(MODEL m, TABLE t), TABLE(t)."""
+        return self.given(table, scope, env).row()
+
+    def given(self, node: exp.Expr, scope: Scope, env: Env) -> Relation:
+        """The relation of a table or query that a function is given."""
         within = Scope(self.dialect, parent=scope)
-        self.from_item(table, within, env)
-        return merged(source.relation.row() for source in within.sources)
-
-
-def _parameterised(node: exp.Table) -> tuple[str, ...]:
-    """ClickHouse's db.view(a = 1) and dictionary('db.d'): the table that they stand for."""
-    inner, database = node.this, node.args.get("db")
-    if isinstance(inner, exp.Anonymous) and database is not None:
-        return (database.name, inner.name)
-    alias = node.args.get("alias")
-    named_so = isinstance(inner, exp.Identifier) and inner.name.casefold() == "dictionary"
-    if named_so and database is None and alias is not None and alias.this is None:
-        columns = alias.columns
-        return parts_of_text(columns[0].name) if len(columns) == 1 else ()
-    return ()
+        self.from_item(node, within, env)
+        whole = Derived()
+        for source in within.sources:
+            whole.pass_on(Rest(source.relation))
+        return whole

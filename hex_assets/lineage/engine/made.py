@@ -99,3 +99,8 @@ def _origins_of(columns: Columns, column: str) -> Origins:
         return NOTHING
     ref, name = next(iter(rest))
     return frozenset(((ref, column if name == "*" else name),))
+
+
+def unsessioned(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """BigQuery's temporary table `_SESSION.t` is `t`."""
+    return parts[1:] if len(parts) == 2 and parts[0].upper() == "_SESSION" else parts

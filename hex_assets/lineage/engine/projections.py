@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlglot import exp
 
 from hex_assets.lineage.engine.froms import FromReader
@@ -10,6 +12,7 @@ from hex_assets.lineage.engine.picks import PICKS, like_of, pick_of, picked_by
 from hex_assets.lineage.engine.reading import Env, Malformed
 from hex_assets.lineage.engine.relations import NOTHING, Derived, Origins, Rest, merged
 from hex_assets.lineage.engine.scopes import Scope
+from hex_assets.lineage.engine.structs import STRUCTURED
 
 
 class ProjectionReader(FromReader):
@@ -23,6 +26,11 @@ class ProjectionReader(FromReader):
             if _is_star(item):
                 self.star(item, result, scope, env)
                 continue
+            if isinstance(item, exp.Dot) and isinstance(item.expression, exp.Star):
+                inner = self.fields(item.this, scope, env)  # ARRAY_AGG(t LIMIT 1)[OFFSET(0)].*
+                if inner is not None:
+                    result.pass_on(Rest(inner))
+                    continue
             if self.reading.picks or isinstance(item, PICKS):
                 if self.picked(item, result, scope, env):
                     continue
@@ -34,9 +42,26 @@ class ProjectionReader(FromReader):
                 continue
             name = self.output_name(item)
             result.add(name, found)
+            if self.dialect == "bigquery":
+                self.structured(name, value, result, scope, env)
             if isinstance(item, exp.Alias) or (self.dialect == "tsql" and name):
                 scope.aliases.setdefault(name.casefold(), found)
         return result
+
+    def structured(
+        self, name: str, value: exp.Expr, result: Derived, scope: Scope, env: Env
+    ) -> None:
+        """Notes the fields of an output column that is a struct."""
+        kind: Any = type(value)
+        if kind is exp.Column:
+            is_short = value.args.get("table") is None
+            if not self.reading.has_structs and not (is_short and scope.has_source(value.name)):
+                return
+        elif kind not in STRUCTURED:
+            return
+        inner = self.fields(value, scope, env)
+        if inner is not None:
+            result.structs.setdefault(name.casefold(), inner)
 
     def picked(self, item: exp.Expr, result: Derived, scope: Scope, env: Env) -> bool:
         """Adds each column that a pattern picks; False where it picks none or they are unknown."""
@@ -128,6 +153,10 @@ class ProjectionReader(FromReader):
                         seen_using.add(key)
                         found = [r.lookup(key, name)[1] for r in scope.using[key]]
                         origins = merged(found)
+                    if self.reading.has_structs and key not in replaced:
+                        inner = relation.fields_of(key)
+                        if inner is not None:
+                            result.structs.setdefault(called.get(key, name).casefold(), inner)
                     result.add(called.get(key, name), replaced.pop(key, origins))
         for key, name in called.items():
             if key not in result.index and name.casefold() not in result.index:

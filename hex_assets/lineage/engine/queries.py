@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from hex_assets.lineage.engine.dialects import IMPLICIT_RECURSION
+from hex_assets.lineage.engine.dialects import IMPLICIT_RECURSION, PIPES
 from hex_assets.lineage.engine.projections import ProjectionReader
 from hex_assets.lineage.engine.reading import Cte, Env
 from hex_assets.lineage.engine.relations import (
+    MAYBE,
     NOTHING,
     Derived,
     Origins,
@@ -19,6 +20,7 @@ from hex_assets.lineage.engine.relations import (
     united,
 )
 from hex_assets.lineage.engine.scopes import Scope
+from hex_assets.lineage.engine.structs import as_value
 
 _DATA_MODIFYING = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
 _FILTERS = ("prewhere", "where", "connect")
@@ -188,6 +190,8 @@ class QueryReader(ProjectionReader):
         if self.dialect in ("databricks", "spark"):
             self.time_windows(node, scope, env)
         relation = self.projections(node, scope, env)
+        if self.dialect in PIPES and node.expressions and type(node.expressions[0]) is exp.Star:
+            relation.behind = scope.sources
         late = scope.allows_lateral_aliases()
         for clause in _FILTERS:
             if clause in args:
@@ -212,7 +216,14 @@ class QueryReader(ProjectionReader):
         for clause in ("limit", "offset"):
             if args.get(clause) is not None:
                 self.origins(args[clause], scope, env)
-        return relation
+        kind = args.get("kind")
+        if kind is None and not self.reading.has_structs:
+            return relation
+        whole: Relation = relation
+        if kind == "VALUE":
+            whole = as_value(relation) or Produced(relation.row(), [relation.star()[0][0]], MAYBE)
+        self.reading.kept[id(node)] = whole
+        return whole
 
     def time_windows(self, node: exp.Select, scope: Scope, env: Env) -> None:
         """Spark's GROUP BY window(ts, '5 minutes') makes a column `window` of the time."""

@@ -12,7 +12,10 @@ from hex_assets.lineage.engine.reading import Env, Malformed, Reading
 from hex_assets.lineage.engine.relations import NO, NOTHING, SURE, Origins, Relation, merged
 from hex_assets.lineage.engine.scopes import Scope
 
-MODEL_FUNCTIONS = (exp.Predict, exp.MLForecast, exp.GenerateEmbedding, exp.MLTranslate)
+MODEL_FUNCTIONS = (
+    *(exp.Predict, exp.MLForecast, exp.GenerateEmbedding, exp.MLTranslate),
+    *(exp.GenerateText, exp.GenerateTable),
+)
 """BigQuery's functions of a model, which comes first and is no table."""
 _WITH_NAMES = (*MODEL_FUNCTIONS, exp.JSONValue)
 _METHODS = {
@@ -46,6 +49,10 @@ class ExpressionReader:
 
     def picked_row(self, node: exp.Columns, scope: Scope, env: Env) -> Origins:
         """The columns that COLUMNS(...) picks."""
+        raise NotImplementedError
+
+    def fields(self, node: exp.Expr, scope: Scope, env: Env) -> Relation | None:
+        """The fields of an expression's structs, where they are told."""
         raise NotImplementedError
 
     def table_argument(self, table: exp.Table, scope: Scope, env: Env) -> Origins:
@@ -116,6 +123,11 @@ class ExpressionReader:
                 found.append(value)
                 continue
             elif isinstance(item, exp.Dot) and not isinstance(item.this, exp.Column):
+                own = self.fields(item.this, scope, env) if self.dialect == "bigquery" else None
+                answer = own.lookup(item.name.casefold(), item.name) if own else None
+                if answer is not None and answer[0] != NO:
+                    found.append(answer[1])
+                    continue
                 stack.extend(self.dotted(item, scope, aliases))
                 continue
             elif isinstance(item, exp.Lambda):
@@ -220,19 +232,28 @@ class ExpressionReader:
             while level is not None and self.dialect == "clickhouse":
                 expression = level.named.pop(name.casefold(), None)
                 if expression is not None:  # left out while it is read: it may use a like column
-                    found = self.origins(expression, level, {}, aliases=aliases)
+                    value = self.origins(expression, level, {}, aliases=aliases)
                     level.named[name.casefold()] = expression
-                    return found
+                    return value
                 level = level.parent
-            answer = scope.unqualified(name, prefer_alias=prefer_alias, aliases=aliases)
+            row = self.dialect != "bigquery" or _takes_row(node)
+            answer = scope.unqualified(name, prefer_alias=prefer_alias, aliases=aliases, row=row)
+            if answer[0] != SURE and name.casefold() in self.reading.variables:
+                return NOTHING
             if not answer[1] and (answer[0] == NO or answer[0] == 1):
                 self.reading.unresolved.setdefault(name)
             return answer[1]
+        if self.reading.has_structs:
+            found = scope.field([part.name for part in node.parts])
+            if found is not None:
+                return found[1]
         is_short = node.args.get("db") is None
         qualifiers = [table.name] if is_short else [part.name for part in node.parts[:-1]]
         resolved = scope.qualified(qualifiers, name)
         if resolved is None and name.upper() == "NEXTVAL" and self.dialect == "snowflake":
             return NOTHING  # of a sequence
+        if resolved is None and qualifiers[0].casefold() in self.reading.variables:
+            return NOTHING  # the row of a FOR, a struct
         if resolved is None:  # column.field: the first name is the column
             resolved = scope.unqualified(qualifiers[0], prefer_alias=False, aliases=aliases)
         if resolved[0] == NO:
@@ -248,7 +269,21 @@ class ExpressionReader:
             if relation is not None:
                 return relation
             level = level.parent
-        return None
+        return scope.struct(qualifier) if self.reading.has_structs else None
+
+
+_OF_ROWS = (
+    *(exp.ArrayAgg, exp.AnyValue, exp.JSONFormat, exp.JSONArrayAgg, exp.Format, exp.Anonymous),
+    *(exp.ArgMax, exp.ArgMin, exp.Order, exp.Limit, exp.IgnoreNulls),
+)
+
+
+def _takes_row(node: exp.Expr) -> bool:
+    """Whether the name of a BigQuery table may stand here for its row: `to_json(orders)`.
+
+    As a plain output, `SELECT status FROM status`, it is a column of the same name.
+    """
+    return isinstance(node.parent, _OF_ROWS)
 
 
 _COUNTS = (exp.Count, exp.CountIf, exp.ApproxDistinct)

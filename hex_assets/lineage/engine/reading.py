@@ -54,6 +54,12 @@ class Reading:
     unresolved: dict[str, None] = field(default_factory=dict)
     known: dict[tuple[str, ...], TableRef] = field(default_factory=dict)
     dynamic: bool = False
+    has_structs: bool = False
+    """Whether the fields of a struct are known that the statement makes itself."""
+    kept: dict[int, Relation] = field(default_factory=dict)
+    """The relations of queries AS STRUCT, by the identity of their nodes."""
+    variables: set[str] = field(default_factory=set)
+    """Folded names of the script's variables."""
     picks: bool = False
     """Whether COLUMNS(...) may stand within an expression."""
     ticks: int = 0

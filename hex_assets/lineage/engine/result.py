@@ -10,7 +10,7 @@ from sqlglot import exp
 from hex_assets.lineage.engine.bounds import Heavy
 from hex_assets.lineage.engine.dialects import SENSITIVE_TABLES, THREE_LEVELS
 from hex_assets.lineage.engine.fallback import Names
-from hex_assets.lineage.engine.made import MadeTables
+from hex_assets.lineage.engine.made import MadeTables, unsessioned
 from hex_assets.lineage.engine.names import named
 from hex_assets.lineage.engine.reading import USAGES, Reading
 from hex_assets.lineage.engine.relations import TableRef
@@ -45,6 +45,8 @@ class Text:
         """Whether the query at hand is the condition of a branch: its columns only filter."""
         self.declaring = False
         """Whether the statements at hand are the list of a script's DECLARE."""
+        self.declared: set[str] = set()
+        """Folded names of BigQuery's variables: a bare name in a query may be one of them."""
         self.variables: dict[str, str] = {}
         """The script's variables that are set to a string, by their names in capitals."""
         self.assigned: set[str] = set()
@@ -83,7 +85,7 @@ class Text:
     def key(self, parts: Parts) -> Parts:
         """The name under which a table is one and the same."""
         if self.dialect in SENSITIVE_TABLES:
-            return parts
+            return unsessioned(parts)
         return tuple(part.casefold() for part in parts)
 
     def miss(self, reason: str, message: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from hex_assets.lineage.engine.dialects import LATERAL_ALIASES, ROW_VALUES
+from hex_assets.lineage.engine.dialects import LATERAL_ALIASES, PIPES, ROW_VALUES
 from hex_assets.lineage.engine.relations import (
     AMBIGUOUS,
     NO,
@@ -17,12 +17,17 @@ from hex_assets.lineage.engine.relations import (
     WEAK,
     Answer,
     BaseTable,
+    Derived,
     Origins,
     Produced,
     Relation,
     choose,
     merged,
 )
+
+PIPE_STEP = "__tmp"
+"""How the parser names the queries that it makes of the steps of pipe syntax."""
+MAX_STEPS = 1000
 
 
 @dataclass
@@ -90,6 +95,49 @@ class Scope:
         for source in self.sources:
             if source.hidden_name == folded:
                 return source.relation
+        if self.dialect in PIPES:
+            return _piped(self.sources, folded)
+        return None
+
+    def field(self, path: list[str]) -> Answer | None:
+        """Resolves `a.b.c` where a struct on the way is one that the query made itself."""
+        start = self._start(path)
+        return _walked(start[0], start[1]) if start is not None else None
+
+    def has_source(self, name: str) -> bool:
+        """Whether a relation of this scope goes by a name."""
+        folded = name.casefold()
+        return any(source.name == folded for source in self.sources)
+
+    def struct(self, path: list[str]) -> Relation | None:
+        """The fields of the struct that a path means; a relation's own name means its rows."""
+        start = self._start(path)
+        if start is None:
+            return None
+        relation: Relation | None = start[0]
+        for name in start[1]:
+            if relation is None:
+                return None
+            relation = relation.fields_of(name.casefold())
+        if isinstance(relation, Produced):
+            return relation if relation.inner is not None else None
+        return relation
+
+    def _start(self, path: list[str]) -> tuple[Relation, list[str]] | None:
+        """The relation that a path begins at, and what of the path is left."""
+        key = path[0].casefold()
+        scope: Scope | None = self
+        while scope is not None:
+            relation = scope._called(key)
+            if relation is not None:
+                return relation, path[1:]
+            for source in scope.sources:
+                inner = source.relation.fields_of(key)
+                if inner is not None:
+                    return inner, path[1:]
+            if scope._own(key, path[0])[0] == SURE:
+                return None
+            scope = scope.parent
         return None
 
     def relation_named(self, folded: list[str]) -> Relation | None:
@@ -104,17 +152,22 @@ class Scope:
                 return source.relation
         return None
 
-    def unqualified(self, name: str, *, prefer_alias: bool, aliases: bool) -> Answer:
-        """Resolves a bare name; the innermost scope that has or may have it wins."""
+    def unqualified(
+        self, name: str, *, prefer_alias: bool, aliases: bool, row: bool = True
+    ) -> Answer:
+        """Resolves a bare name; the innermost scope that has or may have it wins.
+
+        With `row`, the name of a table without an alias may mean its row.
+        """
         key = name.casefold()
         scope: Scope | None = self
         if aliases and key in self.aliases:
-            own = self._own(key, name)
+            own = self._own(key, name, row)
             return self._alias_or_column(key, own, prefer_alias)
         while scope is not None:
             if self.dialect == "clickhouse" and key in scope.scalars:
                 return SURE, scope.scalars[key]
-            answer = scope._own(key, name)
+            answer = scope._own(key, name, row)
             if answer[0] != NO:
                 return answer
             if key in scope.scalars:
@@ -136,15 +189,15 @@ class Scope:
             return own
         return SURE, alias
 
-    def _own(self, key: str, name: str) -> Answer:
+    def _own(self, key: str, name: str, row: bool = True) -> Answer:
         if key in self.using:
             found = [relation.lookup(key, name) for relation in self.using[key]]
             return SURE, merged(answer[1] for answer in found)
         for source in self.sources:
-            if source.name == key:
-                row = self._row_value(source, key, name)
-                if row is not None:
-                    return row
+            if source.name == key and (row or not source.parts or source.hidden_name):
+                value = self._row_value(source, key, name)
+                if value is not None:
+                    return value
         answers = [source.relation.lookup(key, name) for source in self.sources]
         if self.natural or self.dialect == "clickhouse":
             sure = [answer for answer in answers if answer[0] == SURE]
@@ -169,6 +222,32 @@ def _column(relation: Relation, key: str, name: str) -> Answer:
     if answer[0] != NO or not isinstance(relation, BaseTable):
         return answer
     return SURE, frozenset(((relation.ref, name),))  # the qualifier makes it certain
+
+
+def _walked(relation: Relation, path: list[str]) -> Answer | None:
+    """A column, or a field of it; of a struct that is not known in parts, the whole."""
+    if not path:
+        return None
+    if len(path) > 1:
+        inner = relation.fields_of(path[0].casefold())
+        found = _walked(inner, path[1:]) if inner is not None else None
+        if found is not None:
+            return found
+    answer = relation.lookup(path[0].casefold(), path[0])
+    return answer if answer[0] != NO else None
+
+
+def _piped(sources: list[Source], folded: str) -> Relation | None:
+    """What an earlier step of pipe syntax named so: EXTEND and WHERE keep its names in force."""
+    seen = 0
+    while len(sources) and sources[0].name.startswith(PIPE_STEP) and seen < MAX_STEPS:
+        relation = sources[0].relation
+        sources = relation.behind if isinstance(relation, Derived) else []
+        seen += 1
+        for source in sources:
+            if folded in (source.name, source.hidden_name):
+                return source.relation
+    return None
 
 
 Lookup = Callable[[str], Answer]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine.result import Text
+from hex_assets.lineage.engine.scripts_bigquery import read_block
 from hex_assets.lineage.engine.words import STRINGS, closing, word_at
 
 ReadText = Callable[[str, Text], None]
@@ -24,6 +25,8 @@ MAX_GROWTH = 20
 
 def read_script(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
     """Reads a statement that only scripts have; False for all others."""
+    if text.dialect == "bigquery":
+        return read_block(sql, chunk, text, read_text)
     if text.dialect not in _SCRIPTS:
         return False
     if text.dialect == "snowflake" and "->>" in sql and _flow(sql, chunk, text, read_text):

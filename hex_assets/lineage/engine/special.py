@@ -185,10 +185,6 @@ def swallowed(chunk: list[Token], text: Text) -> str:
         if rest.strip().upper() == "IF":  # END IF closes a branch
             return ""
         return rest if rest.split(None, 1)[0].upper() in AFTER_END else ""
-    if text.dialect == "bigquery" and first in ("BEGIN", "EXCEPTION"):
-        if first == "EXCEPTION":  # EXCEPTION WHEN ERROR THEN statement
-            rest = rest[15:].strip() if rest.upper().startswith("WHEN ERROR THEN") else ""
-        return rest if rest and rest.split(None, 1)[0].upper() in AFTER_END else ""
     if first == "GO" and text.dialect == "tsql":
         return rest
     if first != "DECLARE" and (text.dialect != "tsql" or first not in NO_LINEAGE):

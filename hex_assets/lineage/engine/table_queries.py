@@ -69,7 +69,7 @@ def table_queries(sql: str, chunk: list[Token], dialect: str) -> str | None:
         if alone and dialect in _TABLE_QUERIES:
             pieces += [sql[done : token.start], "SELECT * FROM "]
             done = chunk[position + 1].start
-        elif is_call and dialect in _TABLE_ARGUMENTS and call not in _OWN_GRAMMAR:
+        elif is_call and dialect in _TABLE_ARGUMENTS and call not in OWN_GRAMMAR:
             end = chunk[after - 1].end + 1
             pieces += [sql[done : token.start], "(SELECT * FROM "]
             pieces += [sql[chunk[position + 1].start : end], ")"]
@@ -86,7 +86,7 @@ _NO_CALLS = frozenset({"AS", "IN", "FROM", "JOIN", "EXISTS", "ANY", "SOME", "ALL
 
 
 # The parser has a grammar of its own for these.
-_OWN_GRAMMAR = frozenset(
+OWN_GRAMMAR = frozenset(
     {"PREDICT", "FORECAST", "GENERATE_EMBEDDING", "GENERATE_TEXT_EMBEDDING", "TRANSLATE"}
-    | {"VECTOR_SEARCH"}
+    | {"VECTOR_SEARCH", "GENERATE_TEXT", "GENERATE_TABLE"}
 )

@@ -1,0 +1,131 @@
+"""Follows the fields of structs that a query makes itself: BigQuery's STRUCT, AS STRUCT, rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlglot import exp
+
+from hex_assets.lineage.engine.reader import ExpressionReader
+from hex_assets.lineage.engine.reading import Env
+from hex_assets.lineage.engine.relations import Derived, Relation
+from hex_assets.lineage.engine.scopes import Scope
+
+_SAME_FIELDS: tuple[type[exp.Expr], ...] = (
+    *(exp.ArrayAgg, exp.AnyValue, exp.IgnoreNulls, exp.RespectNulls, exp.Limit, exp.Order),
+    *(exp.HavingMax, exp.Bracket, exp.Paren, exp.Distinct, exp.ArrayReverse, exp.ArgMax),
+    *(exp.ArgMin, exp.FirstValue, exp.LastValue, exp.Lag, exp.Lead, exp.Window, exp.Alias),
+    *(exp.ArrayConcatAgg, exp.ArrayFirst, exp.ArrayLast),
+)
+"""What gives one or more of the structs that it is given."""
+STRUCTURED = frozenset({*_SAME_FIELDS, exp.Struct, exp.Array, exp.Subquery, exp.Dot, exp.Cast})
+"""Expressions that may give structs; so may a column."""
+
+
+class StructReader(ExpressionReader):
+    """Which fields a struct has, and where each of them comes from."""
+
+    def fields(self, node: exp.Expr, scope: Scope, env: Env) -> Relation | None:
+        """The fields of an expression's structs; None where it is not told."""
+        if self.dialect != "bigquery":
+            return None
+        kind: Any = type(node)
+        while kind in _SAME_FIELDS:
+            inner = node.this
+            if kind is exp.Distinct and len(node.expressions) == 1:
+                inner = node.expressions[0]
+            if not isinstance(inner, exp.Expr):
+                return None
+            node, kind = inner, type(inner)
+        found: Relation | None = None
+        if isinstance(node, exp.Column):
+            found = scope.struct([part.name for part in node.parts])
+        elif kind is exp.Struct:
+            found = self._of_struct(node.expressions, [], scope, env)
+        elif kind is exp.Array:
+            found = self._of_array(node, [], scope, env)
+        elif kind is exp.Cast:
+            found = self._of_cast(node, scope, env)
+        elif kind is exp.Dot and isinstance(node.expression, exp.Identifier):
+            outer = self.fields(node.this, scope, env)
+            found = outer.fields_of(node.expression.name.casefold()) if outer else None
+        elif kind is exp.Subquery and isinstance(node.this, exp.Select):
+            found = self._of_query(node.this, scope, env)
+        if found is not None:
+            self.reading.has_structs = True
+        return found
+
+    def _of_query(self, node: exp.Select, scope: Scope, env: Env) -> Relation | None:
+        """The rows of AS STRUCT, or the structs in a query's only column."""
+        relation = self.reading.kept.get(id(node)) or self.query(node, env, scope)
+        if node.args.get("kind") is not None:
+            return relation
+        columns = relation.star()
+        return relation.fields_of(columns[0][0].casefold()) if len(columns) == 1 else None
+
+    def _of_cast(self, node: exp.Expr, scope: Scope, env: Env) -> Relation | None:
+        """STRUCT<a INT64>(...) and ARRAY<STRUCT<a INT64>>[(...)]: the type has the names."""
+        kind = node.args.get("to")
+        of_array = isinstance(node.this, exp.Array)
+        if of_array and isinstance(kind, exp.DataType) and len(kind.expressions) == 1:
+            kind = kind.expressions[0]
+        columns = kind.expressions if isinstance(kind, exp.DataType) else []
+        names = [item.name for item in columns if isinstance(item, exp.ColumnDef)]
+        if not names or len(names) < len(columns):
+            return None
+        if of_array:
+            return self._of_array(node.this, names, scope, env)
+        given = node.this.expressions if isinstance(node.this, (exp.Struct, exp.Tuple)) else None
+        return self._of_struct(given, names, scope, env) if given is not None else None
+
+    def _of_array(
+        self, node: exp.Expr, names: list[str], scope: Scope, env: Env
+    ) -> Relation | None:
+        """ARRAY(SELECT ...), and a list of structs: the first one may name the fields of all."""
+        items = node.expressions
+        if len(items) == 1 and isinstance(items[0], exp.Select):
+            return self._of_query(items[0], scope, env)
+        if not names and items and isinstance(items[0], exp.Cast):
+            typed = self._of_cast(items[0], scope, env)
+            names = [name for name, _ in typed.star()] if typed is not None else []
+        found: Derived | None = None
+        for item in items:
+            inner = item.this if isinstance(item, exp.Cast) else item
+            if not isinstance(inner, (exp.Struct, exp.Tuple)):
+                return None
+            one = self._of_struct(inner.expressions, names, scope, env)
+            if found is None:
+                found, names = one, [name for name, _ in one.star()]
+            elif len(one.items) == len(found.items):
+                both = Derived()
+                for (name, a), (_, b) in zip(found.star(), one.star(), strict=True):
+                    both.add(name, a | b)
+                found = both
+            else:
+                return None
+        return found
+
+    def _of_struct(
+        self, items: list[exp.Expr], names: list[str], scope: Scope, env: Env
+    ) -> Derived:
+        result = Derived()
+        for position, item in enumerate(items):
+            name, value = item.alias or item.name, item
+            if isinstance(item, exp.PropertyEQ):
+                name, value = item.this.name, item.expression
+            elif isinstance(item, exp.Alias):
+                value = item.this
+            elif not isinstance(item, (exp.Column, exp.Dot)):
+                name = ""
+            name = names[position] if position < len(names) else name
+            result.add(name, self.origins(value, scope, env))
+            inner = self.fields(value, scope, env)
+            if inner is not None:
+                result.structs[name.casefold()] = inner
+        return result
+
+
+def as_value(relation: Derived) -> Relation | None:
+    """SELECT AS VALUE: the fields of its only column are the columns."""
+    name = relation.star()[0][0] if len(relation.items) == 1 else ""
+    return relation.fields_of(name.casefold())
