@@ -25,8 +25,8 @@ from hex_assets.lineage.engine.relations import (
 _PASSES_ON = frozenset(
     "appends changes range_sessionize gapfill gap_fill predict generatetext generate_text "
     "generateembedding generate_embedding generatetable generate_table mltranslate translate "
-    "detect_anomalies explain_predict understand_text annotate_image transcribe process_document featuresattime "
-    "generatebool generateint generatedouble".split()
+    "detect_anomalies explain_predict understand_text annotate_image transcribe process_document "
+    "featuresattime generatebool generateint generatedouble".split()
 )
 _MADE = ("predicted_", "ml_", "is_anomaly", "nearest_centroids", "probability", "_change_")
 
