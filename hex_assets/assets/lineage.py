@@ -188,8 +188,8 @@ def top_reasons(table: pa.Table) -> dg.MetadataValue:
 
 
 def _bar(count: int, longest: int) -> str:
-    """A bar of at most 20 blocks; the longest has 20."""
-    return "█" * max(1, round(20 * count / longest))
+    """A bar of at most 10 blocks; the longest has 10."""
+    return "█" * max(1, round(10 * count / longest))
 
 
 def _distinct(table: pa.Table, column: str) -> list[str]:
