@@ -7,7 +7,7 @@ from itertools import combinations
 from sqlglot import exp
 
 from hex_assets.lineage.engine.bounds import Heavy
-from hex_assets.lineage.engine.dialects import SENSITIVE_TABLES, THREE_LEVELS
+from hex_assets.lineage.engine.dialects import HAS_DUAL, SENSITIVE_TABLES, THREE_LEVELS
 from hex_assets.lineage.engine.fallback import Names
 from hex_assets.lineage.engine.made import MadeTables
 from hex_assets.lineage.engine.names import named
@@ -151,6 +151,8 @@ class Text:
         if any(JINJA_NAME in part for part in parts):
             self.miss("jinja", "a table's name is a template expression")
             return
+        if len(parts) == 1 and parts[0].casefold() == "dual" and self.dialect in HAS_DUAL:
+            return
         parts = self._full(parts)
         key = self.key(parts)
         if key in self._inside:
@@ -168,11 +170,15 @@ class Text:
         parts = self._full(parts)
         self._targets.setdefault(self.key(parts), parts)
 
-    def add_created(self, parts: Parts) -> None:
-        """Adds a table that the text makes."""
+    def add_created(
+        self, parts: Parts, *, temporary: bool = False, copied: Parts | None = None
+    ) -> None:
+        """Adds a table that the text makes, perhaps as a copy of another."""
         self._understood += 1
         self.add_target(parts)
-        self._made_inside(parts)
+        self._made_inside(parts, temporary=temporary)
+        if copied is not None:
+            self.made.copy(copied, parts)
 
     def understood(self) -> None:
         """Counts a statement whose names were added one by one."""
