@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlglot import exp
 
 from hex_assets.lineage.engine.reader import ExpressionReader
@@ -77,8 +79,9 @@ class PivotReader(ExpressionReader):
                 names = (pivot.args.get("columns") or ()) if told else ()
                 for position, identifier in enumerate(names):
                     value = values[position % len(values)] if values else NOTHING
-                    result.add(identifier.name, value)
-                    bare = identifier.name.strip("'")
+                    name = _COMMENT.sub("", identifier.name)  # the parser keeps those in the list
+                    result.add(name, value)
+                    bare = name.strip("'")
                     result.index.setdefault(bare.casefold(), value)
             alias = pivot.args.get("alias")
             if isinstance(alias, exp.TableAlias) and alias.columns:
@@ -208,6 +211,9 @@ def _renamed_at_end(result: Derived, names: list[str]) -> Derived:
         from_end = len(names) - position - 1
         renamed.add(name, made[from_end] if from_end < len(made) else NOTHING)
     return renamed
+
+
+_COMMENT = re.compile(r"\s*/\*.*?\*/", re.DOTALL)
 
 
 def _columns_of(item: exp.Expr) -> set[str]:
