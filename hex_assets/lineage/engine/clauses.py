@@ -11,6 +11,7 @@ from collections.abc import Callable
 from sqlglot.tokenizer_core import TokenType
 
 from hex_assets.lineage.engine.clauses_lakehouse import all_by_name, schema_evolution, window_calls
+from hex_assets.lineage.engine.clauses_match import matched_alone
 from hex_assets.lineage.engine.clauses_mysql import (
     analyse,
     group_order,
@@ -24,6 +25,7 @@ from hex_assets.lineage.engine.clauses_mysql import (
     paste,
 )
 from hex_assets.lineage.engine.clauses_postgres import after_pivot, only, using_operator
+from hex_assets.lineage.engine.clauses_snowflake import resample
 from hex_assets.lineage.engine.clauses_tsql import changes, namespaces, using_culture, with_schema
 from hex_assets.lineage.engine.pipes import with_known_operators, with_unnest
 from hex_assets.lineage.engine.rewriting import Tokens, dropping, opens
@@ -136,13 +138,6 @@ def _subset(tokens: Tokens, position: int, files: list[str]) -> int:
     return 0
 
 
-def _resample(tokens: Tokens, position: int, files: list[str]) -> int:
-    """Snowflake's RESAMPLE (USING ts INCREMENT BY ...) after a table."""
-    if word_at(tokens, position) != "RESAMPLE" or not opens(tokens, position + 1):
-        return 0
-    return closing(tokens, position + 1) if word_at(tokens, position + 2) == "USING" else 0
-
-
 def _current_of(tokens: Tokens, position: int, files: list[str]) -> int:
     """WHERE CURRENT OF cursor."""
     words = [word_at(tokens, position + n) for n in range(3)]
@@ -152,7 +147,7 @@ def _current_of(tokens: Tokens, position: int, files: list[str]) -> int:
 
 
 _OF_SPARK = (dropping(schema_evolution), window_calls, with_known_operators)
-_OF_ALL = (_plain_create, dropping(_of_insert), dropping(_current_of))
+_OF_ALL = (_plain_create, dropping(_of_insert), dropping(_current_of), matched_alone)
 _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "bigquery": (with_known_operators, with_unnest),
     "mysql": (
@@ -167,7 +162,7 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "duckdb": (after_pivot,),
     "trino": tuple(map(dropping, (_subset, _json_defaults))),
     "presto": (dropping(_subset),),
-    "snowflake": (dropping(_subset), dropping(_resample), all_by_name),
+    "snowflake": (dropping(_subset), dropping(resample), all_by_name),
     "databricks": _OF_SPARK,
     "spark": _OF_SPARK,
     "tsql": (changes, namespaces, *map(dropping, (using_culture, with_schema, odbc))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 
@@ -66,7 +67,7 @@ def _without_slashes(sql: str, chunk: list[Token], dialect: str) -> str:
     if dialect != "snowflake" or "//" not in statement:
         return statement
     pieces = [sql[chunk[0].start : chunk[0].end + 1]]
-    for before, token in zip(chunk, chunk[1:], strict=False):
+    for before, token in itertools.pairwise(chunk):
         between = sql[before.end + 1 : token.start]
         pieces += ["\n" if between.strip() else between, sql[token.start : token.end + 1]]
     return "".join(pieces)
