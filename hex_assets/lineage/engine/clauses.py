@@ -146,8 +146,22 @@ def _current_of(tokens: Tokens, position: int, files: list[str]) -> int:
     return name_at(tokens, position + 3 + (word_at(tokens, position + 3) == "@"))[1]
 
 
+def _local(tokens: Tokens, position: int, files: list[str]) -> int:
+    """LOCAL of CREATE LOCAL TEMPORARY TABLE."""
+    if not 0 < position < 4 or word_at(tokens, 0) != "CREATE":
+        return 0
+    temporary = word_at(tokens, position + 1) in ("TEMP", "TEMPORARY")
+    return position + 1 if word_at(tokens, position) == "LOCAL" and temporary else 0
+
+
 _OF_SPARK = (dropping(schema_evolution), window_calls, with_known_operators)
-_OF_ALL = (_plain_create, dropping(_of_insert), dropping(_current_of), matched_alone)
+_OF_ALL = (
+    dropping(_local),
+    _plain_create,
+    dropping(_of_insert),
+    dropping(_current_of),
+    matched_alone,
+)
 _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "bigquery": (with_known_operators, with_unnest),
     "mysql": (

@@ -124,7 +124,7 @@ class Text:
     def _created(self, tree: exp.Create, reading: Reading) -> None:
         properties = tree.args.get("properties")
         kinds = properties.expressions if properties is not None else ()
-        temporary = any(isinstance(prop, exp.TemporaryProperty) for prop in kinds)
+        temporary = any(isinstance(prop, _TEMPORARY) for prop in kinds)
         for ref in reading.targets.values():
             self._made_inside(ref.parts, temporary=temporary)
 
@@ -352,6 +352,7 @@ class Text:
         )
 
 
+_TEMPORARY = (exp.TemporaryProperty, exp.VolatileProperty)
 _IN_ORDER = {
     frozenset(some): some
     for count in range(len(USAGES) + 1)
