@@ -25,7 +25,7 @@ from hex_assets.lineage.engine.clauses_mysql import (
     paste,
 )
 from hex_assets.lineage.engine.clauses_postgres import after_pivot, only, using_operator
-from hex_assets.lineage.engine.clauses_snowflake import resample
+from hex_assets.lineage.engine.clauses_snowflake import model_names, resample
 from hex_assets.lineage.engine.clauses_tsql import changes, namespaces, using_culture, with_schema
 from hex_assets.lineage.engine.pipes import with_known_operators, with_unnest
 from hex_assets.lineage.engine.rewriting import Tokens, dropping, opens
@@ -147,11 +147,11 @@ def _current_of(tokens: Tokens, position: int, files: list[str]) -> int:
 
 
 def _local(tokens: Tokens, position: int, files: list[str]) -> int:
-    """LOCAL of CREATE LOCAL TEMPORARY TABLE."""
+    """LOCAL of CREATE LOCAL TEMPORARY TABLE, and Snowpark's SCOPED."""
     if not 0 < position < 4 or word_at(tokens, 0) != "CREATE":
         return 0
     temporary = word_at(tokens, position + 1) in ("TEMP", "TEMPORARY")
-    return position + 1 if word_at(tokens, position) == "LOCAL" and temporary else 0
+    return position + 1 if word_at(tokens, position) in ("LOCAL", "SCOPED") and temporary else 0
 
 
 _OF_SPARK = (dropping(schema_evolution), window_calls, with_known_operators)
@@ -176,7 +176,7 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "duckdb": (after_pivot,),
     "trino": tuple(map(dropping, (_subset, _json_defaults))),
     "presto": (dropping(_subset),),
-    "snowflake": (dropping(_subset), dropping(resample), all_by_name),
+    "snowflake": (dropping(_subset), dropping(resample), all_by_name, model_names),
     "databricks": _OF_SPARK,
     "spark": _OF_SPARK,
     "tsql": (changes, namespaces, *map(dropping, (using_culture, with_schema, odbc))),
