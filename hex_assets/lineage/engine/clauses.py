@@ -25,6 +25,7 @@ from hex_assets.lineage.engine.clauses_mysql import (
     paste,
 )
 from hex_assets.lineage.engine.clauses_postgres import after_pivot, only, using_operator
+from hex_assets.lineage.engine.clauses_sets import last_branch
 from hex_assets.lineage.engine.clauses_snowflake import model_names, resample
 from hex_assets.lineage.engine.clauses_tsql import changes, namespaces, using_culture, with_schema
 from hex_assets.lineage.engine.pipes import with_known_operators, with_unnest
@@ -161,6 +162,7 @@ _OF_ALL = (
     dropping(_of_insert),
     dropping(_current_of),
     matched_alone,
+    last_branch,
 )
 _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "bigquery": (with_known_operators, with_unnest),
