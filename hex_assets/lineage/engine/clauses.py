@@ -12,6 +12,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from hex_assets.lineage.engine.clauses_bigquery import matches, model, privacy
 from hex_assets.lineage.engine.clauses_lakehouse import all_by_name, schema_evolution, window_calls
+from hex_assets.lineage.engine.clauses_match import matched_alone
 from hex_assets.lineage.engine.clauses_mysql import (
     analyse,
     group_order,
@@ -25,6 +26,8 @@ from hex_assets.lineage.engine.clauses_mysql import (
     paste,
 )
 from hex_assets.lineage.engine.clauses_postgres import after_pivot, only, using_operator
+from hex_assets.lineage.engine.clauses_sets import last_branch
+from hex_assets.lineage.engine.clauses_snowflake import model_names, resample
 from hex_assets.lineage.engine.clauses_tsql import changes, namespaces, using_culture, with_schema
 from hex_assets.lineage.engine.pipes import with_known_operators, with_unnest
 from hex_assets.lineage.engine.rewriting import Tokens, dropping, opens
@@ -137,13 +140,6 @@ def _subset(tokens: Tokens, position: int, files: list[str]) -> int:
     return 0
 
 
-def _resample(tokens: Tokens, position: int, files: list[str]) -> int:
-    """Snowflake's RESAMPLE (USING ts INCREMENT BY ...) after a table."""
-    if word_at(tokens, position) != "RESAMPLE" or not opens(tokens, position + 1):
-        return 0
-    return closing(tokens, position + 1) if word_at(tokens, position + 2) == "USING" else 0
-
-
 def _current_of(tokens: Tokens, position: int, files: list[str]) -> int:
     """WHERE CURRENT OF cursor."""
     words = [word_at(tokens, position + n) for n in range(3)]
@@ -152,8 +148,23 @@ def _current_of(tokens: Tokens, position: int, files: list[str]) -> int:
     return name_at(tokens, position + 3 + (word_at(tokens, position + 3) == "@"))[1]
 
 
+def _local(tokens: Tokens, position: int, files: list[str]) -> int:
+    """LOCAL of CREATE LOCAL TEMPORARY TABLE, and Snowpark's SCOPED."""
+    if not 0 < position < 4 or word_at(tokens, 0) != "CREATE":
+        return 0
+    temporary = word_at(tokens, position + 1) in ("TEMP", "TEMPORARY")
+    return position + 1 if word_at(tokens, position) in ("LOCAL", "SCOPED") and temporary else 0
+
+
 _OF_SPARK = (dropping(schema_evolution), window_calls, with_known_operators)
-_OF_ALL = (_plain_create, dropping(_of_insert), dropping(_current_of))
+_OF_ALL = (
+    dropping(_local),
+    _plain_create,
+    dropping(_of_insert),
+    dropping(_current_of),
+    matched_alone,
+    last_branch,
+)
 _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "bigquery": (with_known_operators, with_unnest, dropping(model), dropping(privacy), matches),
     "mysql": (
@@ -168,7 +179,7 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "duckdb": (after_pivot,),
     "trino": tuple(map(dropping, (_subset, _json_defaults))),
     "presto": (dropping(_subset),),
-    "snowflake": (dropping(_subset), dropping(_resample), all_by_name),
+    "snowflake": (dropping(_subset), dropping(resample), all_by_name, model_names),
     "databricks": _OF_SPARK,
     "spark": _OF_SPARK,
     "tsql": (changes, namespaces, *map(dropping, (using_culture, with_schema, odbc))),

@@ -79,6 +79,8 @@ UNNESTED_PATHS = frozenset({"bigquery", "redshift"})
 SENSITIVE_TABLES = frozenset({"bigquery", "clickhouse", "mysql"})
 """Dialects in which two table names that differ in case are two tables."""
 
+HAS_DUAL = frozenset({"snowflake", "mysql", "oracle"})
+"""Dialects in which `FROM dual` stands for one row of no table."""
 
 THREE_LEVELS = frozenset({"snowflake", "databricks", "tsql", "trino", "presto", "athena"})
 """Dialects in which `a.b` is a table `b` of a schema `a` in the current database or catalog."""

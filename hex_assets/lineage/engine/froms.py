@@ -18,7 +18,7 @@ from hex_assets.lineage.engine.functions import (
 from hex_assets.lineage.engine.names import Named, named, parts_of_text
 from hex_assets.lineage.engine.passing import passed_on, tables_given
 from hex_assets.lineage.engine.pivots import PivotReader
-from hex_assets.lineage.engine.reading import Cte, Env
+from hex_assets.lineage.engine.reading import Cte, Env, Malformed
 from hex_assets.lineage.engine.relations import (
     MAYBE,
     NO,
@@ -58,11 +58,9 @@ class FromReader(PivotReader):
             return
         clauses = list(node.args)  # in the order of the text
         if "joins" in clauses and clauses.index("joins") < clauses.index("match"):
-            self.joins(node, scope, env)
-            self.match_recognize(match, scope, env)
-        else:
-            self.match_recognize(match, scope, env)
-            self.joins(node, scope, env)
+            raise Malformed("MATCH_RECOGNIZE beside joins: the tree does not tell of which table")
+        self.match_recognize(match, scope, env)
+        self.joins(node, scope, env)
 
     def joins(self, node: exp.Expr, scope: Scope, env: Env) -> None:
         """All JOINs of a node."""

@@ -56,6 +56,12 @@ class MadeTables:
                 found.add((reading.sources.setdefault(reading.key(base.parts), base), name))
         return frozenset(found)
 
+    def copy(self, old: tuple[str, ...], new: tuple[str, ...]) -> None:
+        """Notes a table that is made as a copy of another, which may be a made one itself."""
+        known = self.tables.get(self.key(old))
+        whole: Columns = {"*": ("*", frozenset({(TableRef(old), "*")}))}
+        self.tables[self.key(new)] = dict(known) if known is not None else whole
+
     def move(self, old: tuple[str, ...], new: tuple[str, ...]) -> None:
         """Notes that a made table has another name from here on."""
         columns = self.tables.pop(self.key(old), None)
@@ -77,7 +83,7 @@ class MadeTables:
         columns = self.tables[key]
         for name, origins in reading.outputs:
             folded = name.casefold()
-            spelling, before = columns.get(folded, (name, NOTHING))
+            spelling, before = columns.get(folded) or (name, _of_rest(columns, name))
             columns[folded] = (spelling, before | origins)
 
 
@@ -92,8 +98,11 @@ def _origins_of(columns: Columns, column: str) -> Origins:
     if column == "*":
         return NOTHING.union(*(origins for _, origins in columns.values()))
     known = columns.get(column.casefold())
-    if known is not None:
-        return known[1]
+    return known[1] if known is not None else _of_rest(columns, column)
+
+
+def _of_rest(columns: Columns, column: str) -> Origins:
+    """The origins of a column that only a star tells of."""
     rest = columns["*"][1] if "*" in columns else NOTHING
     if len(rest) != 1:  # which of several tables has it is not known
         return NOTHING

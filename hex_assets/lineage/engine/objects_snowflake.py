@@ -59,7 +59,7 @@ def _table(
         read_text(sql[chunk[after + 2].start : chunk[end - 1].end + 1], text)
     finally:
         text.condition = before
-    text.add_created(target)
+    text.add_created(target, temporary=kind in ("TEMP", "TEMPORARY"))
     return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 
@@ -48,7 +49,7 @@ def parse(sql: str, chunk: list[Token], text: Text, read_statement: ReadStatemen
     for other in dialects.fallbacks(text.dialect):
         if time.thread_time() + cost > text.deadline:
             return False
-        statement = sql[chunk[0].start : chunk[-1].end + 1]
+        statement = _without_slashes(sql, chunk, text.dialect)
         try:
             again = tokens.shortened(dialects.tokenizer(other).tokenize(statement))
         except SqlglotError:
@@ -58,6 +59,18 @@ def parse(sql: str, chunk: list[Token], text: Text, read_statement: ReadStatemen
             text.other_dialect = text.other_dialect or other or "sqlglot"
             return True
     return False
+
+
+def _without_slashes(sql: str, chunk: list[Token], dialect: str) -> str:
+    """The text of a statement without comments after `//`, which few dialects have."""
+    statement = sql[chunk[0].start : chunk[-1].end + 1]
+    if dialect != "snowflake" or "//" not in statement:
+        return statement
+    pieces = [sql[chunk[0].start : chunk[0].end + 1]]
+    for before, token in itertools.pairwise(chunk):
+        between = sql[before.end + 1 : token.start]
+        pieces += ["\n" if between.strip() else between, sql[token.start : token.end + 1]]
+    return "".join(pieces)
 
 
 def be_bounded(chunk: list[Token], text: Text) -> None:

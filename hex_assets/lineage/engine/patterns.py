@@ -326,8 +326,9 @@ def _cloned(chunk: list[Token], text: Text) -> bool:
             source, _ = _name_after(chunk, position + 1, "AS")
             if not target or not source:
                 return False
+            temporary = any(word_at(chunk, n) in ("TEMP", "TEMPORARY") for n in range(names[0]))
             text.add_source(source)
-            text.add_created(target)
+            text.add_created(target, temporary=temporary, copied=source)
             return True
     return False
 

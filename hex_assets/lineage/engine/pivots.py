@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlglot import exp
 
 from hex_assets.lineage.engine.reading import Env, Malformed
@@ -46,13 +48,16 @@ class PivotReader(StructReader):
                     for column in item.find_all(exp.Column)
                 }
                 result.pass_on(Rest(relation, frozenset(hidden)))
+                names_first = self.dialect == "snowflake"
+                for field in fields if names_first else ():
+                    result.add(field.this.name, NOTHING)
                 for value in pivot.expressions:
                     parts = list(value.find_all(exp.Identifier))
                     rows = _rows_of(fields, len(parts)) if len(parts) > 1 else []
                     for position, part in enumerate(parts):  # (a, b) FOR c IN ((a1, b1), ...)
                         own = [self.origins(row[position], within, {}) for row in rows]
                         result.add(part.name, merged(own) if own else columns)
-                for field in fields:
+                for field in () if names_first else fields:
                     result.add(field.this.name, NOTHING)
             else:
                 values = [self.origins(item, within, {}) for item in pivot.expressions]
@@ -68,21 +73,24 @@ class PivotReader(StructReader):
                     result.add(item.name, self.origins(item, within, {}))
                 if group is None:
                     result.pass_on(Rest(relation, frozenset(hidden)))
-                listed = [item for f in fields for item in f.args.get("expressions") or ()]
-                told = not any(isinstance(item, (exp.Query, exp.PivotAny)) for item in listed)
+                values_listed = [item for f in fields for item in f.args.get("expressions") or ()]
+                told = not any(isinstance(i, (exp.Query, exp.PivotAny)) for i in values_listed)
                 if not told:  # the values are known only by the data
-                    for item in listed:
+                    for item in values_listed:
                         self.origins(item, within, {})
                     result.pass_on(Rest(Produced(merged(values), ["*"], WEAK)))
                 names = (pivot.args.get("columns") or ()) if told else ()
                 for position, identifier in enumerate(names):
                     value = values[position % len(values)] if values else NOTHING
-                    result.add(identifier.name, value)
-                    bare = identifier.name.strip("'")
+                    name = _COMMENT.sub("", identifier.name)  # the parser keeps those in the list
+                    result.add(name, value)
+                    bare = name.strip("'")
                     result.index.setdefault(bare.casefold(), value)
             alias = pivot.args.get("alias")
             if isinstance(alias, exp.TableAlias) and alias.columns:
-                result = result.renamed([column.name for column in alias.columns])
+                listed = [column.name for column in alias.columns]
+                at_end = result.is_open() and self.dialect == "snowflake"
+                result = _renamed_at_end(result, listed) if at_end else result.renamed(listed)
             relation = result
         return relation
 
@@ -192,6 +200,23 @@ def _of_columns(node: exp.Expr | None, relation: Relation) -> Origins:
     """The columns that an expression names, whatever stands before their names."""
     names = [column.name for column in node.find_all(exp.Column)] if node is not None else []
     return merged(relation.lookup(name.casefold(), name)[1] for name in names)
+
+
+def _renamed_at_end(result: Derived, names: list[str]) -> Derived:
+    """A list of all columns' names: those that a pivot makes are the last ones."""
+    made: list[Origins] = []
+    for item in reversed(result.items):
+        if isinstance(item, Rest):
+            break
+        made.append(item[1])
+    renamed = Derived()
+    for position, name in enumerate(names):
+        from_end = len(names) - position - 1
+        renamed.add(name, made[from_end] if from_end < len(made) else NOTHING)
+    return renamed
+
+
+_COMMENT = re.compile(r"\s*/\*.*?\*/", re.DOTALL)
 
 
 def _columns_of(item: exp.Expr) -> set[str]:

@@ -108,6 +108,9 @@ class ExpressionReader:
                 continue
             elif isinstance(item, exp.DataType):
                 continue
+            elif isinstance(item, exp.ModelAttribute):  # db.s.model!PREDICT(a)
+                stack.append(item.expression)
+                continue
             elif isinstance(item, exp.Table):
                 found.append(self.table_argument(item, scope, env))
                 continue
@@ -361,7 +364,7 @@ def _is_json_path(node: exp.Lambda, dialect: str) -> bool:
 _SPECIAL = (
     *(exp.Column, exp.Select, exp.SetOperation, exp.Subquery, exp.Exists, exp.Table, exp.In),
     *(exp.DataType, exp.Window, exp.Alias, exp.Dot, exp.Lambda, exp.Comprehension, exp.Anonymous),
-    *(exp.Star, exp.Columns),
+    *(exp.Star, exp.Columns, exp.ModelAttribute),
     *_WITH_NAMES,
 )
 

@@ -8,7 +8,7 @@ from operator import itemgetter
 from sqlglot import exp
 
 from hex_assets.lineage.engine.bounds import Heavy
-from hex_assets.lineage.engine.dialects import SENSITIVE_TABLES, THREE_LEVELS
+from hex_assets.lineage.engine.dialects import HAS_DUAL, SENSITIVE_TABLES, THREE_LEVELS
 from hex_assets.lineage.engine.fallback import Names
 from hex_assets.lineage.engine.made import MadeTables, unsessioned
 from hex_assets.lineage.engine.names import named
@@ -127,7 +127,7 @@ class Text:
     def _created(self, tree: exp.Create, reading: Reading) -> None:
         properties = tree.args.get("properties")
         kinds = properties.expressions if properties is not None else ()
-        temporary = any(isinstance(prop, exp.TemporaryProperty) for prop in kinds)
+        temporary = any(isinstance(prop, _TEMPORARY) for prop in kinds)
         for ref in reading.targets.values():
             self._made_inside(ref.parts, temporary=temporary)
 
@@ -154,6 +154,8 @@ class Text:
         if any(JINJA_NAME in part for part in parts):
             self.miss("jinja", "a table's name is a template expression")
             return
+        if len(parts) == 1 and parts[0].casefold() == "dual" and self.dialect in HAS_DUAL:
+            return
         parts = self._full(parts)
         key = self.key(parts)
         if key in self._inside:
@@ -171,11 +173,15 @@ class Text:
         parts = self._full(parts)
         self._targets.setdefault(self.key(parts), parts)
 
-    def add_created(self, parts: Parts) -> None:
-        """Adds a table that the text makes."""
+    def add_created(
+        self, parts: Parts, *, temporary: bool = False, copied: Parts | None = None
+    ) -> None:
+        """Adds a table that the text makes, perhaps as a copy of another."""
         self._understood += 1
         self.add_target(parts)
-        self._made_inside(parts)
+        self._made_inside(parts, temporary=temporary)
+        if copied is not None:
+            self.made.copy(copied, parts)
 
     def understood(self) -> None:
         """Counts a statement whose names were added one by one."""
@@ -355,6 +361,7 @@ def _keep(columns: dict[str, str], column: str) -> None:
         columns[key] = column
 
 
+_TEMPORARY = (exp.TemporaryProperty, exp.VolatileProperty)
 _IN_ORDER = {
     frozenset(some): some
     for count in range(len(USAGES) + 1)

@@ -1,0 +1,36 @@
+"""Set operations that sqlglot's grammar takes in fewer places than warehouses do."""
+
+from __future__ import annotations
+
+from sqlglot.tokenizer_core import Token, TokenType
+
+from hex_assets.lineage.engine.rewriting import Tokens, opens
+from hex_assets.lineage.engine.words import closing, word_at
+
+_OPERATORS = frozenset({"UNION", "EXCEPT", "INTERSECT", "MINUS"})
+_AFTER_OPERATOR = frozenset({"ALL", "DISTINCT"})
+_QUERY = frozenset({"SELECT", "WITH", "("})
+_TAILS = frozenset({"ORDER BY", "ORDER", "LIMIT", "OFFSET", "FETCH"})
+_SELECT_ALL = ((TokenType.SELECT, "SELECT"), (TokenType.STAR, "*"), (TokenType.FROM, "FROM"))
+
+
+def last_branch(tokens: Tokens, files: list[str]) -> Tokens:
+    """`a UNION (b) ORDER BY c` as `a UNION SELECT * FROM (b) ORDER BY c`."""
+    kept: Tokens = []
+    for position, token in enumerate(tokens):
+        if _is_last_branch(tokens, position):
+            kept += [
+                Token(kind, text, token.line, token.col, token.start, token.end)
+                for kind, text in _SELECT_ALL
+            ]
+        kept.append(token)
+    return kept if len(kept) > len(tokens) else tokens
+
+
+def _is_last_branch(tokens: Tokens, position: int) -> bool:
+    if not opens(tokens, position) or word_at(tokens, position + 1) not in _QUERY:
+        return False
+    before = position - 1 - (word_at(tokens, position - 1) in _AFTER_OPERATOR)
+    if word_at(tokens, before) not in _OPERATORS:
+        return False
+    return word_at(tokens, closing(tokens, position)) in _TAILS
