@@ -109,7 +109,8 @@ class Text:
             self.add_source(parts)
         for ref in reading.targets.values():
             self.add_target(ref.parts)
-        self.made.follow(reading)
+        if self.made.tables:
+            self.made.follow(reading)
         for file in reading.files:
             self._files.setdefault(file)
         if reading.dynamic:
@@ -140,6 +141,8 @@ class Text:
 
     def _full(self, parts: Parts) -> Parts:
         """The name under which the text made a table; else the name with the defaults of USE."""
+        if not self._inside:
+            return self._qualified(parts)
         made = self._inside.get(self.key(parts))
         if made is None:
             parts = self._qualified(parts)
