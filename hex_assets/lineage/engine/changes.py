@@ -153,6 +153,8 @@ class ChangeReader(QueryReader):
                 self.from_item(start.this, scope, env)
         self.joins(node, scope, env)
         for item in node.expressions:
+            if isinstance(item, exp.EQ) and isinstance(item.this, exp.Parameter):
+                item = item.expression  # T-SQL's SET @v = x, and SET @v = column = x
             if isinstance(item, exp.EQ):
                 self.assignment(item.this, item.expression, scope, env)
             else:

@@ -10,7 +10,17 @@ from collections.abc import Callable
 
 from sqlglot.tokenizer_core import TokenType
 
-from hex_assets.lineage.engine.clauses_lakehouse import all_by_name, schema_evolution, window_calls
+from hex_assets.lineage.engine.clauses_lakehouse import (
+    all_by_name,
+    at_version,
+    live_words,
+    multi_insert,
+    replace_on,
+    schema_evolution,
+    time_travel,
+    watermark,
+    window_calls,
+)
 from hex_assets.lineage.engine.clauses_mysql import (
     analyse,
     group_order,
@@ -144,7 +154,12 @@ def _current_of(tokens: Tokens, position: int, files: list[str]) -> int:
     return name_at(tokens, position + 3 + (word_at(tokens, position + 3) == "@"))[1]
 
 
-_OF_SPARK = (dropping(schema_evolution), window_calls, with_known_operators)
+_OF_SPARK = (
+    *map(dropping, (schema_evolution, at_version, time_travel, watermark, live_words, replace_on)),
+    multi_insert,
+    window_calls,
+    with_known_operators,
+)
 _OF_ALL = (_plain_create, dropping(_of_insert), dropping(_current_of))
 _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "bigquery": (with_known_operators, with_unnest),
@@ -163,5 +178,6 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "snowflake": (dropping(_subset), all_by_name),
     "databricks": _OF_SPARK,
     "spark": _OF_SPARK,
+    "hive": (multi_insert,),
     "tsql": (changes, namespaces, *map(dropping, (using_culture, with_schema, odbc))),
 }

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from sqlglot.tokenizer_core import Token, TokenType
 
+from hex_assets.lineage.engine.metric_views import read_metric_view
 from hex_assets.lineage.engine.patterns import read_body
 from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.words import STRINGS, closing, name_at, word_at
@@ -36,6 +37,11 @@ def read_object(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -
         if not any(word_at(chunk, position) in kinds for position in range(1, 5)):
             return False
         return _function(sql, chunk, 2, text, read_text)
+    if first in ("CREATE", "ALTER") and chunk[-1].token_type in STRINGS:
+        if read_metric_view(sql, chunk, text, read_text):
+            return True
+    if first == "CREATE" and _view_of_files(chunk, text):
+        return True
     if first == "CREATE":
         return _created(sql, chunk, text, read_text)
     if first in ("APPLY", "AUTO"):
@@ -82,6 +88,27 @@ def _created(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> b
             read_text(_rest(sql, chunk, position + 1), text)
             return True
     return False
+
+
+def _view_of_files(chunk: list[Token], text: Text) -> bool:
+    """CREATE TEMPORARY VIEW v [(a INT)] USING csv OPTIONS (path '/x', ...)."""
+    kind = next((n for n in range(1, 6) if word_at(chunk, n) == "VIEW"), 0)
+    if not kind or word_at(chunk, kind - 1) not in ("TEMP", "TEMPORARY"):
+        return False
+    while word_at(chunk, kind + 1) in ("IF", "NOT", "EXISTS"):
+        kind += 1
+    target, after = name_at(chunk, kind + 1)
+    if word_at(chunk, after) == "(":
+        after = closing(chunk, after)
+    if not target or word_at(chunk, after) != "USING":
+        return False
+    for position in range(after, len(chunk) - 1):
+        if chunk[position].text.upper() == "PATH":
+            value = next((t for t in chunk[position + 1 : position + 3] if t.text != "="), None)
+            if value is not None and value.token_type in STRINGS:
+                text.add_file(value.text)
+    text.add_created(target, temporary=True)
+    return True
 
 
 def _stream(chunk: list[Token], start: int, target: tuple[str, ...], text: Text) -> bool:

@@ -147,6 +147,12 @@ def _parse_pieces(sql: str, chunk: list[Token], text: Text, read_statement: Read
     index = 0
     while index < len(bounds) - 1:
         word = chunk[bounds[index]].text.upper()
+        if word == "ELSE":  # the parser takes all that follows for nothing
+            index += 1
+            continue
+        if index and word in ("IF", "WHILE"):  # its branches are read one by one
+            pieces.append((exp.Command(this=word), chunk[bounds[index] :]))
+            break
         if index and word in NO_LINEAGE and text.dialect == "tsql":
             command = exp.Command(this=word)
             pieces.append((command, chunk[bounds[index] : bounds[index + 1]]))
@@ -166,6 +172,8 @@ def _parse_pieces(sql: str, chunk: list[Token], text: Text, read_statement: Read
             except Exception:  # not a statement: the next shorter piece is tried
                 continue
             if any(isinstance(tree, exp.Command) for tree in trees) and end > index + 1:
+                continue
+            if not trees:  # words that the parser passes over
                 continue
             pieces.extend((tree, piece) for tree in trees if tree is not None)
             index = end

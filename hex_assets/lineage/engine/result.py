@@ -153,11 +153,13 @@ class Text:
             parts = self._qualified(parts)
         self._targets.setdefault(self.key(parts), parts)
 
-    def add_created(self, parts: Parts) -> None:
+    def add_created(self, parts: Parts, *, temporary: bool = False) -> None:
         """Adds a table that the text makes."""
         self._understood += 1
         self.add_target(parts)
         self._inside.add(self.key(parts))
+        if temporary:
+            self._temporary.add(self.key(parts))
 
     def understood(self) -> None:
         """Counts a statement whose names were added one by one."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from sqlglot.tokenizer_core import Token, TokenType
 
+from hex_assets.lineage.engine.blocks import read_block
 from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.words import closing, word_at
 
@@ -32,6 +33,10 @@ def read_script(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -
             return False
     if first in _NOTHING and len(chunk) <= 2:
         return True
+    if text.dialect != "snowflake":
+        if read_block(sql, chunk, text, read_text):
+            return True
+        return first == "DECLARE" and _assigned(sql, chunk, text, read_text, first)
     declares = text.declaring or first in ("DECLARE", "LET")
     text.declaring = first not in ("BEGIN", "LET") and declares
     if not declares and TokenType.COLON_EQ not in (t.token_type for t in chunk[1:8]):
@@ -71,9 +76,13 @@ def _keep_value(chunk: list[Token], text: Text) -> None:
     while word_at(chunk, start) in ("OR", "REPLACE", "VARIABLE"):
         start += 1
     name = word_at(chunk, start)
-    ends = chunk[-1].token_type == TokenType.STRING and len(chunk) - start <= 4
-    if ends and word_at(chunk, len(chunk) - 2) in ("=", "DEFAULT", ":="):
-        text.variables[name] = chunk[-1].text
+    first = last = len(chunk) - 1
+    while first > 1 and chunk[first - 1].token_type == TokenType.DPIPE:
+        first -= 2  # 'a' || 'b'
+    value = chunk[first : last + 1 : 2]
+    known = first - start <= 3 and all(t.token_type == TokenType.STRING for t in value)
+    if known and word_at(chunk, first - 1) in ("=", "DEFAULT", ":="):
+        text.variables[name] = "".join(token.text for token in value)
     else:
         text.variables.pop(name, None)
 

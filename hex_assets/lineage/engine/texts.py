@@ -57,6 +57,8 @@ def read_text(sql: str, text: Text) -> None:
     tokenizer = dialects.tokenizer(text.dialect)
     if text.dialect in ("snowflake", "postgres", "redshift", ""):
         sql = tokens.without_run_quotes(sql)
+    elif text.dialect in ("databricks", "spark"):
+        sql = tokens.with_quoted_bodies(sql)
     found, cut = tokens.tokenized(sql, tokenizer)
     templated = "{{" in sql or "{%" in sql or "{#" in sql or "%}" in sql
     if not cut and templated and _has_jinja(found):

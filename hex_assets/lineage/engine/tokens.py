@@ -67,6 +67,24 @@ def without_run_quotes(sql: str) -> str:
     return "".join([*pieces, sql[done:]])
 
 
+_BODY_START = re.compile(r"\bas\s+(\$\w*\$)", re.IGNORECASE)
+
+
+def with_quoted_bodies(sql: str) -> str:
+    """`AS $$ ... $$` with an ordinary string, for Databricks, whose tokenizer lacks the former."""
+    if "$$" not in sql:
+        return sql
+    pieces: list[str] = []
+    done = 0
+    for opened, _ in zip(_BODY_START.finditer(sql), range(MAX_RUN_QUOTES), strict=False):
+        end = sql.find(opened[1], opened.end())
+        if opened.start() >= done and end >= 0:
+            body = sql[opened.end() : end].replace("\\", "\\\\").replace("'", "\\'")
+            pieces += [sql[done : opened.start(1)], f"'{body}'"]
+            done = end + len(opened[1])
+    return "".join([*pieces, sql[done:]])
+
+
 _ELSE_BRANCH = re.compile(
     r"\{%-?\s*el(?:se|if)\b[^{}%]*%\}((?:(?!\{%)[\s\S]){0,4000})\{%-?\s*(?=endif|el(?:se|if))"
 )
