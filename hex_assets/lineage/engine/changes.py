@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from hex_assets.lineage.engine.functions import files_of, table_of
-from hex_assets.lineage.engine.names import named
+from hex_assets.lineage.engine.names import is_remote, named
 from hex_assets.lineage.engine.queries import QueryReader
 from hex_assets.lineage.engine.reading import Cte, Env, Malformed
 from hex_assets.lineage.engine.relations import (
@@ -69,6 +69,8 @@ class ChangeReader(QueryReader):
         if isinstance(target, exp.Directory):
             self.reading.files.setdefault(target.this.name)
             ref = None
+        elif is_remote(target):
+            target = ref = None
         elif node.args.get("is_function") and isinstance(target, exp.Expr):
             ref = None
             for file in files_of(target, self.dialect):

@@ -13,6 +13,7 @@ from sqlglot.tokenizer_core import TokenType
 from hex_assets.lineage.engine.clauses_lakehouse import (
     all_by_name,
     at_version,
+    keyword_parameters,
     live_words,
     multi_insert,
     replace_on,
@@ -34,7 +35,13 @@ from hex_assets.lineage.engine.clauses_mysql import (
     paste,
 )
 from hex_assets.lineage.engine.clauses_postgres import after_pivot, only, using_operator
-from hex_assets.lineage.engine.clauses_tsql import changes, namespaces, using_culture, with_schema
+from hex_assets.lineage.engine.clauses_tsql import (
+    changes,
+    graph_match,
+    namespaces,
+    using_culture,
+    with_schema,
+)
 from hex_assets.lineage.engine.pipes import with_known_operators, with_unnest
 from hex_assets.lineage.engine.rewriting import Tokens, dropping, opens
 from hex_assets.lineage.engine.words import closing, name_at, word_at
@@ -158,6 +165,7 @@ _OF_SPARK = (
     *map(dropping, (schema_evolution, at_version, time_travel, watermark, live_words, replace_on)),
     multi_insert,
     window_calls,
+    keyword_parameters,
     with_known_operators,
 )
 _OF_ALL = (_plain_create, dropping(_of_insert), dropping(_current_of))
@@ -179,5 +187,5 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "databricks": _OF_SPARK,
     "spark": _OF_SPARK,
     "hive": (multi_insert,),
-    "tsql": (changes, namespaces, *map(dropping, (using_culture, with_schema, odbc))),
+    "tsql": (changes, namespaces, graph_match, *map(dropping, (using_culture, with_schema, odbc))),
 }

@@ -47,6 +47,19 @@ def window_calls(tokens: Tokens, files: list[str]) -> Tokens:
     )
 
 
+def keyword_parameters(tokens: Tokens, files: list[str]) -> Tokens:
+    """Parameter markers whose name is a keyword: BETWEEN :from AND :to."""
+    return as_names(
+        tokens,
+        lambda position, token: (
+            position > 0
+            and tokens[position - 1].token_type == TokenType.COLON
+            and tokens[position - 1].end + 1 == token.start
+            and token.text.replace("_", "").isalpha()
+        ),
+    )
+
+
 def at_version(tokens: Tokens, position: int, files: list[str]) -> int:
     """Delta's version in a table's name: t@v12, t@20240101000000000."""
     if tokens[position].token_type != TokenType.PARAMETER or not 0 < position < len(tokens) - 1:

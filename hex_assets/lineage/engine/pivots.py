@@ -46,9 +46,11 @@ class PivotReader(ExpressionReader):
                     for column in item.find_all(exp.Column)
                 }
                 result.pass_on(Rest(relation, frozenset(hidden)))
-                for value in pivot.expressions:
-                    for part in value.find_all(exp.Identifier):
-                        result.add(part.name, columns)
+                called = [p for value in pivot.expressions for p in value.find_all(exp.Identifier)]
+                for number, part in enumerate(called):
+                    own = _nth_columns(fields, number) if len(called) > 1 else None
+                    found = columns if own is None else self.origins_of_all(own, within)
+                    result.add(part.name, found)
                 for field in fields:
                     result.add(field.this.name, NOTHING)
             else:
@@ -82,6 +84,10 @@ class PivotReader(ExpressionReader):
                 result = result.renamed([column.name for column in alias.columns])
             relation = result
         return relation
+
+    def origins_of_all(self, items: list[exp.Expr], scope: Scope) -> Origins:
+        """The columns that any of the expressions comes from."""
+        return merged(self.origins(item, scope, {}) for item in items)
 
     def pivot_statement(self, node: exp.Pivot, scope: Scope, env: Env) -> None:
         """DuckDB's `PIVOT t ON c USING sum(x) GROUP BY y` and `UNPIVOT t ON a, b INTO ...`."""
@@ -164,6 +170,18 @@ class PivotReader(ExpressionReader):
         if rows is not None and "ALL" in rows.name.upper() and before:
             result.pass_on(Rest(before[-1].relation))
         scope.sources[:] = [*before[:-1], Source(node.alias.casefold(), result)]
+
+
+def _nth_columns(fields: list[exp.Expr], number: int) -> list[exp.Expr] | None:
+    """The n-th of each group in UNPIVOT ((a, b) FOR x IN ((a1, b1), (a2, b2))); None if none."""
+    found: list[exp.Expr] = []
+    for field in fields:
+        for item in field.args.get("expressions") or ():
+            group = item.this if isinstance(item, (exp.Alias, exp.PivotAlias)) else item
+            if not isinstance(group, exp.Tuple) or number >= len(group.expressions):
+                return None
+            found.append(group.expressions[number])
+    return found
 
 
 def _columns_of(item: exp.Expr) -> set[str]:

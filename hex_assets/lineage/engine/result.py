@@ -110,6 +110,10 @@ class Text:
             self.miss("dynamic", "a table's name is known only when the statement runs")
         if isinstance(tree, exp.Create):
             self._created(tree, reading)
+        if isinstance(tree, exp.Cache) and isinstance(tree.this, exp.Table):
+            parts = named(tree.this, self.dialect).parts  # Spark's CACHE TABLE t AS query
+            self._inside.add(self.key(parts))
+            self.made.add_named(parts, reading)
         writing = bool(reading.targets) and isinstance(tree, exp.Query)
         into = tree.find(exp.Into) if writing else None
         if into is not None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine.blocks import read_block
+from hex_assets.lineage.engine.dialects import tokenizer
 from hex_assets.lineage.engine.result import Text
-from hex_assets.lineage.engine.words import closing, word_at
+from hex_assets.lineage.engine.words import JINJA_NAME, closing, word_at
 
 ReadText = Callable[[str, Text], None]
 
@@ -112,6 +114,46 @@ def with_values(chunk: list[Token], variables: dict[str, str]) -> list[Token]:
         kept.append(token)
         position += 1
     return kept
+
+
+def with_named_target(chunk: list[Token], text: Text) -> list[Token]:
+    """A change of IDENTIFIER('a.' || 'b') as one of a.b; of a name that is not told yet, of none.
+
+    Sqlglot takes it for a table `identifier` with columns; after FROM it knows the function.
+    """
+    if word_at(chunk, 0) not in _CHANGES:
+        return chunk
+    for position in range(1, min(len(chunk) - 2, 12)):
+        called = word_at(chunk, position) == "IDENTIFIER" and word_at(chunk, position + 1) == "("
+        if word_at(chunk, position) in ("SELECT", "FROM", "SET") and word_at(chunk, 0) != "DELETE":
+            return chunk
+        if called:
+            end = closing(chunk, position + 1)
+            return [*chunk[:position], *_name(chunk[position:end], text), *chunk[end:]]
+    return chunk
+
+
+_CHANGES = frozenset({"INSERT", "CREATE", "MERGE", "UPDATE", "DELETE"})
+
+
+def _name(call: list[Token], text: Text) -> list[Token]:
+    """The tokens of the name that IDENTIFIER(...) gives, each in the place of the whole call."""
+    like, last = call[0], call[-1]
+    within = call[2:-1]
+    if word_at(within, 0) == "CONCAT":
+        within = within[2:-1]
+    strings = [token for token in within if token.token_type == TokenType.STRING]
+    others = {token.token_type for token in within} - {TokenType.STRING}
+    if strings and others <= {TokenType.DPIPE, TokenType.COMMA}:
+        name = "".join(token.text for token in strings)
+    else:
+        text.miss("dynamic", "a table's name is known only when the statement runs")
+        name = JINJA_NAME
+    try:
+        found = tokenizer(text.dialect).tokenize(name)
+    except SqlglotError:
+        return call
+    return [Token(t.token_type, t.text, like.line, like.col, like.start, last.end) for t in found]
 
 
 def _flow(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:

@@ -14,7 +14,7 @@ from hex_assets.lineage.engine.patterns import read_pattern
 from hex_assets.lineage.engine.reading import TooSlow
 from hex_assets.lineage.engine.relations import MAX_COLUMNS, TooWide
 from hex_assets.lineage.engine.result import Text
-from hex_assets.lineage.engine.scripts import read_script, with_values
+from hex_assets.lineage.engine.scripts import read_script, with_named_target, with_values
 from hex_assets.lineage.engine.special import (
     AFTER_END,
     NO_LINEAGE,
@@ -132,6 +132,8 @@ def read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = Fals
         return
     if text.variables:
         chunk = head = with_values(head, text.variables)
+    if text.dialect in ("databricks", "spark"):
+        chunk = head = with_named_target(head, text)
     if read_object(sql, head, text, read_text) or read_pattern(sql, head, text, read_text):
         return
     if head[0].text.upper().split(" ")[0] in NO_LINEAGE and without_block(head) is head:
