@@ -18,6 +18,7 @@ from hex_assets.lineage.engine.clauses_lakehouse import (
     multi_insert,
     replace_on,
     schema_evolution,
+    table_partitions,
     time_travel,
     watermark,
     window_calls,
@@ -163,6 +164,7 @@ def _current_of(tokens: Tokens, position: int, files: list[str]) -> int:
 
 _OF_SPARK = (
     *map(dropping, (schema_evolution, at_version, time_travel, watermark, live_words, replace_on)),
+    dropping(table_partitions),
     multi_insert,
     window_calls,
     keyword_parameters,

@@ -60,6 +60,30 @@ def keyword_parameters(tokens: Tokens, files: list[str]) -> Tokens:
     )
 
 
+def table_partitions(tokens: Tokens, position: int, files: list[str]) -> int:
+    """A function's argument TABLE(t) PARTITION BY a ORDER BY b, or WITH SINGLE PARTITION."""
+    words = [word_at(tokens, position + n) for n in range(3)]
+    told = words[:2] == ["PARTITION", "BY"] or words[0] == "PARTITION BY"
+    if word_at(tokens, position - 1) != ")" or not (told or words == _SINGLE):
+        return 0
+    start = position - 1
+    depth = 0
+    while start > 0:
+        depth += (word_at(tokens, start) == ")") - (word_at(tokens, start) == "(")
+        if depth == 0:
+            break
+        start -= 1
+    if word_at(tokens, start - 1) != "TABLE":
+        return 0
+    end = position
+    while end < len(tokens) and word_at(tokens, end) not in (",", ")"):
+        end = closing(tokens, end) if opens(tokens, end) else end + 1
+    return end
+
+
+_SINGLE = ["WITH", "SINGLE", "PARTITION"]
+
+
 def at_version(tokens: Tokens, position: int, files: list[str]) -> int:
     """Delta's version in a table's name: t@v12, t@20240101000000000."""
     if tokens[position].token_type != TokenType.PARAMETER or not 0 < position < len(tokens) - 1:

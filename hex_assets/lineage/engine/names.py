@@ -108,7 +108,7 @@ def constant_text(node: object) -> str | None:
 def parts_of_text(text: str) -> tuple[str, ...]:
     """Splits a dotted name given as a string, such as IDENTIFIER('db."My.Table"')."""
     try:
-        tokens = tokenize(text)
+        tokens = tokenize(text, "spark" if "`" in text else None)
     except SqlglotError:
         return (text,)
     return tuple(token.text for token in tokens if token.text != ".")

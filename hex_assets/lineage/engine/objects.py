@@ -174,6 +174,10 @@ def _function(sql: str, chunk: list[Token], start: int, text: Text, read_text: R
         if word_at(chunk, position) in ("RETURN", "AS") and word_at(chunk, position + 1) in _QUERY:
             read_text(_rest(sql, chunk, position + 1), text)
             return True
+        opens_body = word_at(chunk, position) == "AS" and word_at(chunk, position + 1) == "BEGIN"
+        if opens_body and position + 2 < len(chunk) and text.dialect == "tsql":
+            read_text(_rest(sql, chunk, position + 2), text)
+            return True
         table = word_at(chunk, position) == "AS" and word_at(chunk, position + 1) == "TABLE"
         if table and position + 2 < len(chunk) and text.dialect == "duckdb":
             read_text(_rest(sql, chunk, position + 2), text)

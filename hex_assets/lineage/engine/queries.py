@@ -188,6 +188,8 @@ class QueryReader(ProjectionReader):
         if self.dialect in ("databricks", "spark"):
             self.time_windows(node, scope, env)
         relation = self.projections(node, scope, env)
+        if isinstance(node.parent, exp.CTE) and node.parent.alias.startswith(_PIPE):
+            relation.behind = _kept_names(node, scope)
         late = scope.allows_lateral_aliases()
         for clause in _FILTERS:
             if clause in args:
@@ -253,6 +255,23 @@ class QueryReader(ProjectionReader):
         if position is not None:
             return columns[position - 1][1] if 0 < position <= len(columns) else NOTHING
         return self.origins(item, scope, env, aliases=True, prefer_alias=True)
+
+
+_PIPE = "__tmp"
+"""How sqlglot names the CTEs that it makes of a pipe's operators."""
+
+
+def _kept_names(node: exp.Select, scope: Scope) -> dict[str, Relation]:
+    """The relations that a step of a pipe passes on whole, by their names."""
+    if not any(isinstance(item, exp.Star) for item in node.expressions):
+        return {}
+    found: dict[str, Relation] = {}
+    for source in scope.sources:
+        if source.name.startswith(_PIPE) and isinstance(source.relation, Derived):
+            found.update(source.relation.behind)
+        else:
+            found[source.name] = source.relation
+    return found
 
 
 def _is_expression(cte: Cte) -> bool:

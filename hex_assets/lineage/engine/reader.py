@@ -26,9 +26,9 @@ _METHODS = {
 """Methods of a column's value; `schema.name(...)` is a function."""
 _UNIT_FIRST = frozenset(
     "timestampadd timestampdiff dateadd datediff datediff_big date_diff datetrunc "
-    "date_bucket".split()
+    "date_bucket table".split()
 )
-"""Functions that take a bare word such as HOUR before their values."""
+"""Functions that take a bare word such as HOUR before their values, or the name of a table."""
 
 
 class ExpressionReader:
@@ -131,6 +131,9 @@ class ExpressionReader:
                 continue
             if isinstance(item, exp.Anonymous) and item.name.casefold() in _UNIT_FIRST:
                 given = item.expressions
+                if len(given) == 1 and item.name.casefold() == "table":
+                    stack.append(_as_table(given[0]))
+                    continue
                 bare = bool(given) and isinstance(given[0], exp.Column) and not given[0].table
                 stack.extend(reversed(given[1:] if bare else given))
                 continue
@@ -245,6 +248,14 @@ class ExpressionReader:
                 return relation
             level = level.parent
         return None
+
+
+def _as_table(node: exp.Expr) -> exp.Expr:
+    """A function's argument TABLE(a.b), which Spark's grammar takes for a column."""
+    if not isinstance(node, exp.Column):
+        return node
+    names = dict(zip(("this", "db", "catalog"), reversed(node.parts), strict=False))
+    return exp.Table(**names)
 
 
 _COUNTS = (exp.Count, exp.CountIf, exp.ApproxDistinct)

@@ -116,6 +116,8 @@ class Derived(Relation):
     items: list[tuple[str, Origins] | Rest] = field(default_factory=list)
     index: dict[str, Origins] = field(default_factory=dict)
     rests: list[Rest] = field(default_factory=list)
+    behind: dict[str, Relation] = field(default_factory=dict)
+    """By their names, the relations that a pipe's star passes on: `|> EXTEND` keeps them known."""
     _answers: dict[str, Answer] = field(default_factory=dict)
     """Of `lookup` by spelling: a query that is read twice by each next one is asked only once."""
 

@@ -17,6 +17,7 @@ from hex_assets.lineage.engine.relations import (
     WEAK,
     Answer,
     BaseTable,
+    Derived,
     Origins,
     Produced,
     Relation,
@@ -81,6 +82,9 @@ class Scope:
             if relation is not None:
                 return _column(relation, name.casefold(), name)
             scope = scope.parent
+        for source in self.sources:
+            if isinstance(source.relation, Derived) and folded in source.relation.behind:
+                return _column(source.relation.behind[folded], name.casefold(), name)
         return None
 
     def _called(self, folded: str) -> Relation | None:

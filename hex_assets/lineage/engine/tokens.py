@@ -46,6 +46,14 @@ def without_leading_comment(sql: str) -> str:
     return sql[end:]
 
 
+_INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u200c\u200d\u2060"))
+
+
+def without_invisible(sql: str) -> str:
+    """A text without byte order marks and spaces of no width, which copying leaves in it."""
+    return sql if sql.isascii() else sql.translate(_INVISIBLE)
+
+
 _RUN_START = re.compile(
     r"\b(?:execute\s+immediate|do(?:\s+language\s+\w+)?)\s+(\$\w*\$)", re.IGNORECASE
 )
