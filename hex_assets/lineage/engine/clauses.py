@@ -16,6 +16,7 @@ from hex_assets.lineage.engine.clauses_lakehouse import (
     keyword_parameters,
     live_words,
     multi_insert,
+    once,
     replace_on,
     schema_evolution,
     table_partitions,
@@ -40,6 +41,7 @@ from hex_assets.lineage.engine.clauses_tsql import (
     changes,
     graph_match,
     namespaces,
+    negated_comparison,
     using_culture,
     with_schema,
 )
@@ -164,7 +166,7 @@ def _current_of(tokens: Tokens, position: int, files: list[str]) -> int:
 
 _OF_SPARK = (
     *map(dropping, (schema_evolution, at_version, time_travel, watermark, live_words, replace_on)),
-    dropping(table_partitions),
+    *map(dropping, (table_partitions, once)),
     multi_insert,
     window_calls,
     keyword_parameters,
@@ -189,5 +191,10 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "databricks": _OF_SPARK,
     "spark": _OF_SPARK,
     "hive": (multi_insert,),
-    "tsql": (changes, namespaces, graph_match, *map(dropping, (using_culture, with_schema, odbc))),
+    "tsql": (
+        changes,
+        namespaces,
+        graph_match,
+        *map(dropping, (using_culture, with_schema, odbc, negated_comparison)),
+    ),
 }

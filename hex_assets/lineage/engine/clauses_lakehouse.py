@@ -169,6 +169,12 @@ def replace_on(tokens: Tokens, position: int, files: list[str]) -> int:
     return 0
 
 
+def once(tokens: Tokens, position: int, files: list[str]) -> int:
+    """INSERT INTO ONCE t of a flow."""
+    words = [word_at(tokens, n) for n in range(3)]
+    return 3 if position == 2 and words == ["INSERT", "INTO", "ONCE"] else 0
+
+
 _AFTER_LIST = frozenset(
     "WHERE GROUP HAVING ORDER SORT CLUSTER DISTRIBUTE LIMIT WINDOW LATERAL QUALIFY UNION".split()
 )

@@ -59,3 +59,12 @@ def graph_match(tokens: Tokens, files: list[str]) -> Tokens:
 
 
 _TRUE = ((TokenType.NUMBER, "1"), (TokenType.EQ, "="), (TokenType.NUMBER, "1"))
+
+
+def negated_comparison(tokens: Tokens, position: int, files: list[str]) -> int:
+    """The `!` of T-SQL's `!<` and `!>`."""
+    if tokens[position].text != "!" or position + 1 >= len(tokens):
+        return 0
+    following = tokens[position + 1]
+    adjoins = following.start == tokens[position].end + 1
+    return position + 1 if adjoins and following.text in ("<", ">") else 0

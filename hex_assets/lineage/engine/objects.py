@@ -178,6 +178,8 @@ def _function(sql: str, chunk: list[Token], start: int, text: Text, read_text: R
         if opens_body and position + 2 < len(chunk) and text.dialect == "tsql":
             read_text(_rest(sql, chunk, position + 2), text)
             return True
+        if word_at(chunk, position) == "RETURN" and text.dialect in ("databricks", "spark"):
+            return _value_of_function(sql, chunk, position + 1, text, read_text)
         table = word_at(chunk, position) == "AS" and word_at(chunk, position + 1) == "TABLE"
         if table and position + 2 < len(chunk) and text.dialect == "duckdb":
             read_text(_rest(sql, chunk, position + 2), text)
@@ -194,6 +196,25 @@ def _function(sql: str, chunk: list[Token], start: int, text: Text, read_text: R
                 read_text(body.text, text)
                 return True
     return False
+
+
+def _value_of_function(
+    sql: str, chunk: list[Token], position: int, text: Text, read_text: ReadText
+) -> bool:
+    """The queries within the expression that a function gives."""
+    found = False
+    before, text.condition = text.condition, True
+    try:
+        while position < len(chunk) - 1:
+            if word_at(chunk, position) == "(" and word_at(chunk, position + 1) in _QUERY:
+                end = closing(chunk, position)
+                read_text(sql[chunk[position + 1].start : chunk[end - 1].start], text)
+                position, found = end, True
+            else:
+                position += 1
+    finally:
+        text.condition = before
+    return found
 
 
 _AFTER_SOURCE = frozenset("KEYS IGNORE APPLY SEQUENCE COLUMNS STORED TRACK WHERE".split())
