@@ -45,7 +45,11 @@ from hex_assets.lineage.engine.clauses_tsql import (
     using_culture,
     with_schema,
 )
-from hex_assets.lineage.engine.pipes import with_known_operators, with_unnest
+from hex_assets.lineage.engine.pipes import (
+    with_known_operators,
+    with_spark_operators,
+    with_unnest,
+)
 from hex_assets.lineage.engine.rewriting import Tokens, dropping, opens
 from hex_assets.lineage.engine.words import closing, name_at, word_at
 
@@ -170,6 +174,7 @@ _OF_SPARK = (
     multi_insert,
     window_calls,
     keyword_parameters,
+    with_spark_operators,
     with_known_operators,
 )
 _OF_ALL = (_plain_create, dropping(_of_insert), dropping(_current_of))

@@ -36,6 +36,9 @@ _COMMANDS = frozenset(
 )
 _BODY = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "TRUNCATE"})
 
+_OF_PROCEDURES = frozenset("EXECUTE ENCRYPTION RECOMPILE SCHEMABINDING NATIVE_COMPILATION".split())
+"""What T-SQL's CREATE PROCEDURE ... WITH tells of the procedure; no query begins so."""
+
 
 def without_block(chunk: list[Token]) -> list[Token]:
     """The statement within the head of a procedure, a block or a branch; else the chunk itself."""
@@ -57,7 +60,9 @@ def without_block(chunk: list[Token]) -> list[Token]:
         token = chunk[position]
         depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
         if depth == 0 and token.text.upper() in body:
-            return chunk[position:]
+            following = chunk[position + 1].text.upper() if position + 1 < len(chunk) else ""
+            if first != "CREATE" or following not in _OF_PROCEDURES:
+                return chunk[position:]
     within = first == "CREATE" and 0 < start < len(chunk) - 1
     return chunk[start + 1 :] if within and chunk[start].text.upper() == "BEGIN" else chunk
 
