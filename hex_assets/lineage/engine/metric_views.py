@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,9 @@ ReadText = Callable[[str, Text], None]
 
 MAX_CHARACTERS = 100_000
 """Of the YAML; a longer one would cost its parser long."""
+MAX_BRACKETS = 2_000
+"""A YAML parser takes the square of their number when they nest."""
+_NESTED = re.compile(r"(?:[-?]\s+){64}")
 MAX_JOINS = 200
 _QUERY = ("select", "with", "(", "from")
 
@@ -51,7 +55,8 @@ def _loaded(body: str) -> dict[Any, Any] | None:
     """What the YAML holds; None where it is none or has no source."""
     import yaml
 
-    if len(body) > MAX_CHARACTERS:
+    nests = body.count("[") + body.count("{") > MAX_BRACKETS or _NESTED.search(body)
+    if len(body) > MAX_CHARACTERS or nests:
         return None
     try:
         told = yaml.load(body, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
