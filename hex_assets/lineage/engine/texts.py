@@ -7,6 +7,7 @@ import time
 from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine import bounds, dialects, tokens
+from hex_assets.lineage.engine.batches import next_statement, swallowed
 from hex_assets.lineage.engine.fallback import read_names
 from hex_assets.lineage.engine.objects import read_object
 from hex_assets.lineage.engine.parsing import be_bounded, parse, unbalanced
@@ -15,15 +16,9 @@ from hex_assets.lineage.engine.reading import TooSlow
 from hex_assets.lineage.engine.relations import MAX_COLUMNS, TooWide
 from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.scripts import read_script, with_named_target, with_values
-from hex_assets.lineage.engine.special import (
-    AFTER_END,
-    NO_LINEAGE,
-    next_statement,
-    special,
-    swallowed,
-    without_block,
-)
+from hex_assets.lineage.engine.special import AFTER_END, NO_LINEAGE, special, without_block
 from hex_assets.lineage.engine.tsql import (
+    with_ended_batches,
     without_compound_assignment,
     without_output,
     without_tsql_words,
@@ -59,6 +54,8 @@ def read_text(sql: str, text: Text) -> None:
         sql = tokens.without_run_quotes(sql)
     elif text.dialect in ("databricks", "spark"):
         sql = tokens.with_quoted_bodies(sql)
+    elif text.dialect == "tsql":
+        sql = with_ended_batches(sql)
     found, cut = tokens.tokenized(sql, tokenizer)
     templated = "{{" in sql or "{%" in sql or "{#" in sql or "%}" in sql
     if not cut and templated and _has_jinja(found):
