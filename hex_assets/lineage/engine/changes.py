@@ -91,7 +91,8 @@ class ChangeReader(QueryReader):
                 self.from_item(query, within, env)
                 self.outputs(within.sources[0].relation, column_names(target), ref)
             else:
-                self.outputs(self.query(query, env, None), column_names(target), ref)
+                by_position = None if node.args.get("by_name") else ref
+                self.outputs(self.query(query, env, None), column_names(target), by_position)
         conflict = node.args.get("conflict")
         if conflict is not None and ref is not None:
             scope = Scope(self.dialect)
@@ -313,7 +314,8 @@ class ChangeReader(QueryReader):
                     name = names[position] if position < len(names) else self.output_name(cell)
                     self.output(name, self.origins(cell, inner, env))
             else:
-                self.outputs(source, names, target)
+                by_name = isinstance(columns, exp.Star)  # INSERT *, but not BigQuery's INSERT ROW
+                self.outputs(source, names, None if by_name else target)
 
     def modification(self, node: exp.Expr, env: Env) -> Relation:
         """A data-modifying CTE: gives the rows of its RETURNING."""
