@@ -42,6 +42,7 @@ from hex_assets.lineage.engine.clauses_tsql import (
     graph_match,
     namespaces,
     negated_comparison,
+    sample,
     using_culture,
     with_schema,
 )
@@ -200,6 +201,6 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
         changes,
         namespaces,
         graph_match,
-        *map(dropping, (using_culture, with_schema, odbc, negated_comparison)),
+        *map(dropping, (using_culture, with_schema, odbc, negated_comparison, sample)),
     ),
 }

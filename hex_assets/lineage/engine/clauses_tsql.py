@@ -68,3 +68,15 @@ def negated_comparison(tokens: Tokens, position: int, files: list[str]) -> int:
     following = tokens[position + 1]
     adjoins = following.start == tokens[position].end + 1
     return position + 1 if adjoins and following.text in ("<", ">") else 0
+
+
+def sample(tokens: Tokens, position: int, files: list[str]) -> int:
+    """TABLESAMPLE (10 PERCENT), after which a hint may follow."""
+    if word_at(tokens, position) not in ("TABLESAMPLE", "TABLE_SAMPLE"):
+        return 0
+    end = position + 1 + (word_at(tokens, position + 1) == "SYSTEM")
+    if not opens(tokens, end):
+        return 0
+    end = closing(tokens, end)
+    repeats = word_at(tokens, end) == "REPEATABLE" and opens(tokens, end + 1)
+    return closing(tokens, end + 1) if repeats else end

@@ -11,12 +11,17 @@ from sqlglot import exp
 from hex_assets.lineage.engine.reading import Env, Malformed, Reading
 from hex_assets.lineage.engine.relations import NO, NOTHING, SURE, Origins, Relation, merged
 from hex_assets.lineage.engine.scopes import Scope
+from hex_assets.lineage.engine.words import JINJA_NAME
 
 MODEL_FUNCTIONS = (exp.Predict, exp.MLForecast, exp.GenerateEmbedding, exp.MLTranslate)
 """BigQuery's functions of a model, which comes first and is no table."""
 _WITH_NAMES = (*MODEL_FUNCTIONS, exp.JSONValue)
 _METHODS = {
-    "tsql": frozenset("value query nodes exist tostring stastext stdistance".split()),
+    "tsql": frozenset(
+        "value query nodes exist modify tostring stastext stdistance stx sty starea stlength "
+        "stintersects stcontains stwithin stbuffer getancestor getdescendant getlevel "
+        "isdescendantof".split()
+    ),
     "duckdb": frozenset(
         "upper lower trim ltrim rtrim len length replace split string_split contains starts_with "
         "substr substring list_transform list_filter list_sort list_distinct apply filter round "
@@ -213,7 +218,7 @@ class ExpressionReader:
             relation = self.starred(qualifier, scope)
             return relation.row() if relation is not None else NOTHING
         name = node.name
-        if not name:  # a file's $1
+        if not name or JINJA_NAME in name:  # a file's $1; a template's value, which is no column
             return NOTHING
         table = node.args.get("table")
         if table is None:

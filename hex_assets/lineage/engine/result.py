@@ -287,6 +287,8 @@ class Text:
         for reading in self._readings:
             names = known[id(reading)]
             for output, origins in reading.outputs:
+                if JINJA_NAME in output:  # what a template gives is not known
+                    continue
                 entry = found.setdefault(output.casefold(), (output, {}))
                 for ref, column in origins:
                     if ref in names:
