@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from hex_assets.lineage.engine.functions import files_of, table_of
-from hex_assets.lineage.engine.names import named
+from hex_assets.lineage.engine.names import is_remote, named
 from hex_assets.lineage.engine.queries import QueryReader
 from hex_assets.lineage.engine.reading import Cte, Env, Malformed
 from hex_assets.lineage.engine.relations import (
@@ -69,6 +69,8 @@ class ChangeReader(QueryReader):
         if isinstance(target, exp.Directory):
             self.reading.files.setdefault(target.this.name)
             ref = None
+        elif is_remote(target):
+            target = ref = None
         elif node.args.get("is_function") and isinstance(target, exp.Expr):
             ref = None
             for file in files_of(target, self.dialect):
@@ -89,7 +91,8 @@ class ChangeReader(QueryReader):
                 self.from_item(query, within, env)
                 self.outputs(within.sources[0].relation, column_names(target), ref)
             else:
-                self.outputs(self.query(query, env, None), column_names(target), ref)
+                by_position = None if node.args.get("by_name") else ref
+                self.outputs(self.query(query, env, None), column_names(target), by_position)
         conflict = node.args.get("conflict")
         if conflict is not None and ref is not None:
             scope = Scope(self.dialect)
@@ -153,6 +156,8 @@ class ChangeReader(QueryReader):
                 self.from_item(start.this, scope, env)
         self.joins(node, scope, env)
         for item in node.expressions:
+            if isinstance(item, exp.EQ) and isinstance(item.this, exp.Parameter):
+                item = item.expression  # T-SQL's SET @v = x, and SET @v = column = x
             if isinstance(item, exp.EQ):
                 self.assignment(item.this, item.expression, scope, env)
             else:
@@ -309,7 +314,8 @@ class ChangeReader(QueryReader):
                     name = names[position] if position < len(names) else self.output_name(cell)
                     self.output(name, self.origins(cell, inner, env))
             else:
-                self.outputs(source, names, target)
+                by_name = isinstance(columns, exp.Star)  # INSERT *, but not BigQuery's INSERT ROW
+                self.outputs(source, names, None if by_name else target)
 
     def modification(self, node: exp.Expr, env: Env) -> Relation:
         """A data-modifying CTE: gives the rows of its RETURNING."""

@@ -11,7 +11,20 @@ from collections.abc import Callable
 from sqlglot.tokenizer_core import TokenType
 
 from hex_assets.lineage.engine.clauses_bigquery import matches, model, privacy
-from hex_assets.lineage.engine.clauses_lakehouse import all_by_name, schema_evolution, window_calls
+from hex_assets.lineage.engine.clauses_lakehouse import (
+    all_by_name,
+    at_version,
+    keyword_parameters,
+    live_words,
+    multi_insert,
+    once,
+    replace_on,
+    schema_evolution,
+    table_partitions,
+    time_travel,
+    watermark,
+    window_calls,
+)
 from hex_assets.lineage.engine.clauses_match import matched_alone
 from hex_assets.lineage.engine.clauses_mysql import (
     analyse,
@@ -28,8 +41,20 @@ from hex_assets.lineage.engine.clauses_mysql import (
 from hex_assets.lineage.engine.clauses_postgres import after_pivot, only, using_operator
 from hex_assets.lineage.engine.clauses_sets import last_branch
 from hex_assets.lineage.engine.clauses_snowflake import model_names, resample
-from hex_assets.lineage.engine.clauses_tsql import changes, namespaces, using_culture, with_schema
-from hex_assets.lineage.engine.pipes import with_known_operators, with_unnest
+from hex_assets.lineage.engine.clauses_tsql import (
+    changes,
+    graph_match,
+    namespaces,
+    negated_comparison,
+    sample,
+    using_culture,
+    with_schema,
+)
+from hex_assets.lineage.engine.pipes import (
+    with_known_operators,
+    with_spark_operators,
+    with_unnest,
+)
 from hex_assets.lineage.engine.rewriting import Tokens, dropping, opens
 from hex_assets.lineage.engine.words import closing, name_at, word_at
 
@@ -156,7 +181,15 @@ def _local(tokens: Tokens, position: int, files: list[str]) -> int:
     return position + 1 if word_at(tokens, position) in ("LOCAL", "SCOPED") and temporary else 0
 
 
-_OF_SPARK = (dropping(schema_evolution), window_calls, with_known_operators)
+_OF_SPARK = (
+    *map(dropping, (schema_evolution, at_version, time_travel, watermark, live_words, replace_on)),
+    *map(dropping, (table_partitions, once)),
+    multi_insert,
+    window_calls,
+    keyword_parameters,
+    with_spark_operators,
+    with_known_operators,
+)
 _OF_ALL = (
     dropping(_local),
     _plain_create,
@@ -182,5 +215,11 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "snowflake": (dropping(_subset), dropping(resample), all_by_name, model_names),
     "databricks": _OF_SPARK,
     "spark": _OF_SPARK,
-    "tsql": (changes, namespaces, *map(dropping, (using_culture, with_schema, odbc))),
+    "hive": (multi_insert,),
+    "tsql": (
+        changes,
+        namespaces,
+        graph_match,
+        *map(dropping, (using_culture, with_schema, odbc, negated_comparison, sample)),
+    ),
 }

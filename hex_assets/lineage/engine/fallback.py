@@ -16,6 +16,8 @@ _QUOTED = (TokenType.STRING, TokenType.IDENTIFIER)
 _BEFORE_TARGET = frozenset({"table", "into", "only", "all", "first"})
 _FROM_FUNCTIONS = frozenset({"extract", "trim", "substring", "position", "overlay"})
 
+_TARGET_FUNCTIONS = frozenset("identifier openquery openrowset opendatasource function".split())
+
 
 @dataclass
 class Names:
@@ -76,7 +78,7 @@ def read_names(tokens: list[Token], *, cut: bool) -> Names:
             while start < len(tokens) and tokens[start].text.lower() in _BEFORE_TARGET:
                 start += 1
             parts, after = name_at(tokens, start)
-            if parts and not (cut and after >= len(tokens)):
+            if parts and not (cut and after >= len(tokens)) and not _is_call(parts, tokens, after):
                 found.targets.append(parts)
                 position = after
                 continue
@@ -85,7 +87,7 @@ def read_names(tokens: list[Token], *, cut: bool) -> Names:
             while start < len(tokens) and tokens[start].text.lower() in ("if", "not", "exists"):
                 start += 1
             parts, after = name_at(tokens, start)
-            if parts and not (cut and after >= len(tokens)):
+            if parts and not (cut and after >= len(tokens)) and not _is_call(parts, tokens, after):
                 found.targets.append(parts)
                 position = after
                 continue
@@ -93,6 +95,12 @@ def read_names(tokens: list[Token], *, cut: bool) -> Names:
             in_from[-1] = word == "on" and in_from[-1]
         position += 1
     return found
+
+
+def _is_call(parts: tuple[str, ...], tokens: list[Token], after: int) -> bool:
+    """Whether it is a function that gives the table: what else stands before `(` has columns."""
+    opens = after < len(tokens) and tokens[after].token_type == TokenType.L_PAREN
+    return opens and len(parts) == 1 and parts[0].casefold() in _TARGET_FUNCTIONS
 
 
 def _creates(tokens: list[Token], position: int) -> bool:

@@ -122,7 +122,7 @@ class FromReader(PivotReader):
             self.pivot_statement(node, scope, env)
         elif isinstance(node, (exp.Select, exp.SetOperation, exp.Values)):
             self.add(node, self.query(node, env, scope.parent), scope)
-        elif isinstance(node, (exp.Paren, exp.Final)):
+        elif isinstance(node, (exp.Paren, exp.Final, exp.Stream)):
             self.from_item(node.this, scope, env)
         elif isinstance(node, exp.TableAlias):  # what a pipe's AS named, by the parser
             self.table(exp.Table(this=node.this), scope, env)
@@ -346,12 +346,6 @@ class FromReader(PivotReader):
                 self.add(node, passed_on(call, relations), scope)
                 self.reading.has_structs |= isinstance(call, exp.VectorSearch)
                 return True
-        if isinstance(call, exp.Stream):
-            inner = call.this
-            self.from_item(inner.this if isinstance(inner, exp.Subquery) else inner, scope, env)
-            if node.alias:
-                scope.sources[-1].name = node.alias.casefold()
-            return True
         rows = call.this if isinstance(call, exp.TableFromRows) else call
         if rows is not call and isinstance(rows, (exp.Parameter, exp.Placeholder)):
             self.reading.dynamic = True

@@ -80,7 +80,13 @@ class MadeTables:
             self.tables[key] = _declared(tree)
         else:
             self.tables[key] = {}
-        columns = self.tables[key]
+        self._fill(self.tables[key], reading)
+
+    def add_named(self, parts: tuple[str, ...], reading: Reading) -> None:
+        """Notes the columns of a table that a statement makes without writing rows."""
+        self._fill(self.tables.setdefault(self.key(parts), {}), reading)
+
+    def _fill(self, columns: Columns, reading: Reading) -> None:
         for name, origins in reading.outputs:
             folded = name.casefold()
             spelling, before = columns.get(folded) or (name, _of_rest(columns, name))

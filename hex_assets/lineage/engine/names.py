@@ -53,6 +53,15 @@ def named(table: exp.Table, dialect: str) -> Named:
     return Named(parts=tuple(pieces))
 
 
+_REMOTE = frozenset({"openquery", "openrowset", "opendatasource"})
+
+
+def is_remote(target: exp.Expr | None) -> bool:
+    """T-SQL's INSERT INTO OPENQUERY(server, 'query'), whose arguments are parsed as columns."""
+    table = target.this if isinstance(target, exp.Schema) else None
+    return isinstance(table, exp.Table) and not table.db and table.name.casefold() in _REMOTE
+
+
 def _add(pieces: list[str], piece: object) -> bool:
     if isinstance(piece, exp.Identifier):
         marks = 2 if piece.args.get("global_") else 1 if piece.args.get("temporary") else 0
@@ -99,7 +108,7 @@ def constant_text(node: object) -> str | None:
 def parts_of_text(text: str) -> tuple[str, ...]:
     """Splits a dotted name given as a string, such as IDENTIFIER('db."My.Table"')."""
     try:
-        tokens = tokenize(text)
+        tokens = tokenize(text, "spark" if "`" in text else None)
     except SqlglotError:
         return (text,)
     return tuple(token.text for token in tokens if token.text != ".")

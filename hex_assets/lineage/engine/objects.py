@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from sqlglot.tokenizer_core import Token, TokenType
 
+from hex_assets.lineage.engine.metric_views import read_metric_view
 from hex_assets.lineage.engine.objects_snowflake import read_snowflake_object
 from hex_assets.lineage.engine.patterns import read_body
 from hex_assets.lineage.engine.result import Text
@@ -37,6 +38,11 @@ def read_object(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -
         if not any(word_at(chunk, position) in kinds for position in range(1, 5)):
             return False
         return _function(sql, chunk, 2, text, read_text)
+    if first in ("CREATE", "ALTER") and chunk[-1].token_type in STRINGS:
+        if read_metric_view(sql, chunk, text, read_text):
+            return True
+    if first == "CREATE" and _view_of_files(chunk, text):
+        return True
     if first == "CREATE":
         if text.dialect == "snowflake" and read_snowflake_object(sql, chunk, text, read_text):
             return True
@@ -85,6 +91,27 @@ def _created(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> b
             read_text(_rest(sql, chunk, position + 1), text)
             return True
     return False
+
+
+def _view_of_files(chunk: list[Token], text: Text) -> bool:
+    """CREATE TEMPORARY VIEW v [(a INT)] USING csv OPTIONS (path '/x', ...)."""
+    kind = next((n for n in range(1, 6) if word_at(chunk, n) == "VIEW"), 0)
+    if not kind or word_at(chunk, kind - 1) not in ("TEMP", "TEMPORARY"):
+        return False
+    while word_at(chunk, kind + 1) in ("IF", "NOT", "EXISTS"):
+        kind += 1
+    target, after = name_at(chunk, kind + 1)
+    if word_at(chunk, after) == "(":
+        after = closing(chunk, after)
+    if not target or word_at(chunk, after) != "USING":
+        return False
+    for position in range(after, len(chunk) - 1):
+        if chunk[position].text.upper() == "PATH":
+            value = next((t for t in chunk[position + 1 : position + 3] if t.text != "="), None)
+            if value is not None and value.token_type in STRINGS:
+                text.add_file(value.text)
+    text.add_created(target, temporary=True)
+    return True
 
 
 def _stream(chunk: list[Token], start: int, target: tuple[str, ...], text: Text) -> bool:
@@ -150,6 +177,12 @@ def _function(sql: str, chunk: list[Token], start: int, text: Text, read_text: R
         if word_at(chunk, position) in ("RETURN", "AS") and word_at(chunk, position + 1) in _QUERY:
             read_text(_rest(sql, chunk, position + 1), text)
             return True
+        opens_body = word_at(chunk, position) == "AS" and word_at(chunk, position + 1) == "BEGIN"
+        if opens_body and position + 2 < len(chunk) and text.dialect == "tsql":
+            read_text(_rest(sql, chunk, position + 2), text)
+            return True
+        if word_at(chunk, position) == "RETURN" and text.dialect in ("databricks", "spark"):
+            return _value_of_function(sql, chunk, position + 1, text, read_text)
         table = word_at(chunk, position) == "AS" and word_at(chunk, position + 1) == "TABLE"
         if table and position + 2 < len(chunk) and text.dialect == "duckdb":
             read_text(_rest(sql, chunk, position + 2), text)
@@ -166,6 +199,25 @@ def _function(sql: str, chunk: list[Token], start: int, text: Text, read_text: R
                 read_text(body.text, text)
                 return True
     return False
+
+
+def _value_of_function(
+    sql: str, chunk: list[Token], position: int, text: Text, read_text: ReadText
+) -> bool:
+    """The queries within the expression that a function gives."""
+    found = False
+    before, text.condition = text.condition, True
+    try:
+        while position < len(chunk) - 1:
+            if word_at(chunk, position) == "(" and word_at(chunk, position + 1) in _QUERY:
+                end = closing(chunk, position)
+                read_text(sql[chunk[position + 1].start : chunk[end - 1].start], text)
+                position, found = end, True
+            else:
+                position += 1
+    finally:
+        text.condition = before
+    return found
 
 
 _AFTER_SOURCE = frozenset("KEYS IGNORE APPLY SEQUENCE COLUMNS STORED TRACK WHERE".split())

@@ -27,7 +27,9 @@ logging.getLogger("sqlglot").setLevel(logging.ERROR)
 MAX_LOOSENED = 20_000
 """Tokens of the longest statement in which clauses are looked for that sqlglot lacks."""
 MAX_PIECES = 40
-"""Statements without semicolons between them that are looked for in one piece of text."""
+"""Words that may begin a statement, of which one statement may take in so many."""
+MAX_STARTS = 400
+"""Such words in all statements that no semicolon separates."""
 
 
 def parse(sql: str, chunk: list[Token], text: Text, read_statement: ReadStatement) -> bool:
@@ -104,7 +106,11 @@ def _let_go(trees: list[exp.Expr | None]) -> None:
 def _read_tree(sql: str, chunk: list[Token], tree: exp.Expr, text: Text, dialect: str) -> bool:
     if isinstance(tree, exp.Command):
         words = {token.text.upper() for token in chunk}
-        if chunk[0].text.upper() in ("SET", "ALTER") and not words & {"SELECT", "FROM", "SWAP"}:
+        if chunk[0].text.upper() in ("SET", "ALTER", "DROP") and not words & {
+            "SELECT",
+            "FROM",
+            "SWAP",
+        }:
             return True  # options, partitions, sessions: no rows are read or written
         text.first_error = text.first_error or f"the statement {tree.name} is not understood"
         return False
@@ -138,22 +144,53 @@ def _read_tree(sql: str, chunk: list[Token], tree: exp.Expr, text: Text, dialect
 
 _STARTERS = frozenset(
     "SELECT INSERT UPDATE DELETE MERGE CREATE DROP ALTER TRUNCATE DECLARE SET WITH IF WHILE BEGIN "
-    "END USE EXEC EXECUTE PRINT RETURN GO ELSE OPEN FETCH CLOSE DEALLOCATE COMMIT ROLLBACK".split()
+    "END USE EXEC EXECUTE PRINT RETURN GO ELSE OPEN FETCH CLOSE DEALLOCATE COMMIT ROLLBACK "
+    "RAISERROR WAITFOR BREAK CONTINUE DBCC".split()
 )
 
 
-def _parse_pieces(sql: str, chunk: list[Token], text: Text, read_statement: ReadStatement) -> bool:
-    """Statements without semicolons between them, as T-SQL allows: longest readable piece first."""
-    depth = 0
+_READ_APART = frozenset({"EXEC", "EXECUTE", "ALTER"})
+
+
+def _sets(chunk: list[Token], position: int) -> bool:
+    variable = chunk[position + 1 : position + 2]
+    is_variable = bool(variable) and variable[0].token_type == TokenType.PARAMETER
+    return is_variable and chunk[position].text.upper() == "SET"
+
+
+def _piece_starts(chunk: list[Token]) -> list[int]:
+    """Where statements may begin: not in parentheses, and not at the ELSE and END of a CASE."""
+    depth = cases = 0
     starts = [0]
     for position, token in enumerate(chunk):
         if token.token_type == TokenType.L_PAREN:
             depth += 1
         elif token.token_type == TokenType.R_PAREN:
             depth -= 1
-        elif position and depth == 0 and token.text.upper() in _STARTERS:
-            starts.append(position)
-    if len(starts) == 1 or len(starts) > MAX_PIECES:
+        elif depth == 0:
+            word = token.text.upper()
+            if cases and word == "END":
+                cases -= 1
+            elif word == "CASE":
+                cases += 1
+            elif position and not (cases and word == "ELSE") and _starts(chunk, position):
+                starts.append(position)
+    return starts
+
+
+def _starts(chunk: list[Token], position: int) -> bool:
+    """Whether a statement may begin: WITH of hints and options stands within one."""
+    word = chunk[position].text.upper()
+    if word != "WITH":
+        return word in _STARTERS
+    following = [token.text.upper() for token in chunk[position + 1 : position + 3]]
+    return len(following) == 2 and following[0] != "(" and following[1] in ("AS", "(")
+
+
+def _parse_pieces(sql: str, chunk: list[Token], text: Text, read_statement: ReadStatement) -> bool:
+    """Statements without semicolons between them, as T-SQL allows: longest readable piece first."""
+    starts = _piece_starts(chunk)
+    if len(starts) == 1 or len(starts) > MAX_STARTS:
         return False
     bounds = [*starts, len(chunk)]
     pieces: list[tuple[exp.Expr, list[Token]]] = []
@@ -161,12 +198,22 @@ def _parse_pieces(sql: str, chunk: list[Token], text: Text, read_statement: Read
     index = 0
     while index < len(bounds) - 1:
         word = chunk[bounds[index]].text.upper()
+        if word == "ELSE":  # the parser takes all that follows for nothing
+            index += 1
+            continue
+        apart = ("IF", "WHILE", "ALTER") if text.dialect == "tsql" else ("IF", "WHILE")
+        if index and word in apart:  # its branches, and what follows, are read one by one
+            pieces.append((exp.Command(this=word), chunk[bounds[index] :]))
+            break
         if index and word in NO_LINEAGE and text.dialect == "tsql":
             command = exp.Command(this=word)
             pieces.append((command, chunk[bounds[index] : bounds[index + 1]]))
             index += 1
             continue
-        for end in range(len(bounds) - 1, index, -1):
+        last = min(len(bounds) - 1, index + MAX_PIECES)
+        if word == "CREATE" and text.dialect == "tsql":  # SET @v = 1 is no part of it
+            last = next((n for n in range(index + 1, last) if _sets(chunk, bounds[n])), last)
+        for end in range(last, index, -1):
             if time.thread_time() > text.deadline:
                 return False
             piece = chunk[bounds[index] : bounds[end]]
@@ -181,6 +228,8 @@ def _parse_pieces(sql: str, chunk: list[Token], text: Text, read_statement: Read
                 continue
             if any(isinstance(tree, exp.Command) for tree in trees) and end > index + 1:
                 continue
+            if not trees:  # words that the parser passes over
+                continue
             pieces.extend((tree, piece) for tree in trees if tree is not None)
             index = end
             break
@@ -191,7 +240,7 @@ def _parse_pieces(sql: str, chunk: list[Token], text: Text, read_statement: Read
             if not _read_tree(sql, chunk, tree, text, text.dialect):
                 text.miss("syntax", text.first_error or "a part of the text is not understood")
                 text.add_names(read_names(piece, cut=False))
-        elif without_block(piece) is not piece or piece[0].text.upper() in ("EXEC", "EXECUTE"):
+        elif without_block(piece) is not piece or piece[0].text.upper() in _READ_APART:
             read_statement(sql, piece, text)
         elif piece[0].text.upper() not in NO_LINEAGE:
             text.miss("syntax", f"the statement {tree.name} is not understood")

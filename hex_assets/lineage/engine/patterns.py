@@ -32,6 +32,9 @@ def read_pattern(sql: str, chunk: list[Token], text: Text, read_text: ReadText) 
     if first == "ALTER" and second == "VIEW" and "AS" in words:
         read_text("CREATE" + sql[chunk[0].end + 1 : chunk[-1].end + 1], text)
         return True
+    if first == "ALTER" and second in ("PROC", "PROCEDURE") and text.dialect == "tsql":
+        read_text("CREATE" + sql[chunk[0].end + 1 : chunk[-1].end + 1], text)
+        return True
     if first in ("EXECUTE", "EXEC"):
         return _executed(sql, chunk, text, read_text)
     if first == "CREATE":

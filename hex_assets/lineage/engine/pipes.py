@@ -85,6 +85,65 @@ def _token(kind: TokenType, text: str, like: Token) -> Token:
     return Token(kind, text, like.line, like.col, like.start, like.end)
 
 
+_SETS = frozenset({"UNION", "INTERSECT", "EXCEPT", "MINUS"})
+_LIKE_ORDER = frozenset({"DISTRIBUTE BY", "CLUSTER BY", "SORT BY"})
+
+
+def with_spark_operators(tokens: Tokens, files: list[str]) -> Tokens:
+    """What Spark's pipes have beside BigQuery's, in words that sqlglot knows.
+
+    A query before them, a set operation's query without parentheses, OFFSET, rows distributed.
+    """
+    if not any(token.token_type == TokenType.PIPE_GT for token in tokens):
+        return tokens
+    kept: Tokens = []
+    closes: set[int] = set()
+    for position, token in enumerate(tokens):
+        if position in closes:
+            kept.append(_token(TokenType.R_PAREN, ")", token))
+        before = tokens[position - 1].token_type if position else TokenType.L_PAREN
+        if before == TokenType.L_PAREN and _is_piped(tokens, position):
+            kept += [_token(TokenType.FROM, "FROM", token), _token(TokenType.L_PAREN, "(", token)]
+            closes.add(_end(tokens, position))
+        kept += _known_words(token) if before == TokenType.PIPE_GT else [token]
+        if _opens_query(tokens, position):
+            kept.append(_token(TokenType.L_PAREN, "(", token))
+            closes.add(_end(tokens, position + 1))
+    if len(tokens) in closes:
+        kept.append(_token(TokenType.R_PAREN, ")", tokens[-1]))
+    return kept
+
+
+def _known_words(token: Token) -> Tokens:
+    word = token.text.upper()
+    if word == "OFFSET":
+        return [_token(TokenType.LIMIT, "LIMIT", token)]
+    if word in _LIKE_ORDER:
+        return [_token(TokenType.ORDER_BY, "ORDER BY", token)]
+    if word == "MINUS":
+        return [_token(TokenType.EXCEPT, "EXCEPT", token)]
+    return [token]
+
+
+def _is_piped(tokens: Tokens, start: int) -> bool:
+    if tokens[start].text.upper() not in ("SELECT", "TABLE", "VALUES"):
+        return False
+    end = _end(tokens, start)
+    return end < len(tokens) and tokens[end].token_type == TokenType.PIPE_GT
+
+
+def _opens_query(tokens: Tokens, position: int) -> bool:
+    """Whether the last word of `|> UNION ALL BY NAME` stands here, and a bare query follows."""
+    if position + 1 >= len(tokens) or tokens[position + 1].token_type == TokenType.L_PAREN:
+        return False
+    start = position
+    while start > 0 and tokens[start].text.upper() in ("ALL", "DISTINCT", "BY", "NAME"):
+        start -= 1
+    piped = start > 0 and tokens[start - 1].token_type == TokenType.PIPE_GT
+    bare = tokens[position + 1].text.upper() in ("SELECT", "TABLE", "VALUES", "WITH")
+    return piped and bare and tokens[start].text.upper() in _SETS
+
+
 def with_unnest(tokens: Tokens, files: list[str]) -> Tokens:
     """`FROM t, t.items AS i WITH OFFSET` as UNNEST(t.items): sqlglot knows only the latter."""
     kept = tokens

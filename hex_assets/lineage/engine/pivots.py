@@ -249,6 +249,8 @@ def _pivoted_names(on: list[exp.Expr], using: list[exp.Expr], dialect: str) -> l
 def _rows_of(fields: list[exp.Expr], width: int) -> list[list[exp.Expr]]:
     """The tuples of columns that UNPIVOT makes rows of; none where they are not all of a width."""
     items = [item for field in fields for item in field.args.get("expressions") or ()]
-    tuples = [item.this if isinstance(item, exp.PivotAlias) else item for item in items]
+    tuples = [
+        item.this if isinstance(item, (exp.Alias, exp.PivotAlias)) else item for item in items
+    ]
     rows = [item.expressions for item in tuples if isinstance(item, exp.Tuple)]
     return rows if len(rows) == len(items) and all(len(row) == width for row in rows) else []

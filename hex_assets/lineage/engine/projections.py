@@ -34,6 +34,9 @@ class ProjectionReader(FromReader):
             if self.reading.picks or isinstance(item, PICKS):
                 if self.picked(item, result, scope, env):
                     continue
+            if isinstance(item, exp.EQ) and self.dialect == "tsql":
+                if self.tsql_assigned(item, result, scope, env):
+                    continue
             value = item.this if isinstance(item, exp.Alias) else item
             found = self.origins(value, scope, env, aliases=lateral)
             if isinstance(item, exp.Aliases):
@@ -62,6 +65,16 @@ class ProjectionReader(FromReader):
         inner = self.fields(value, scope, env)
         if inner is not None:
             result.structs.setdefault(name.casefold(), inner)
+
+    def tsql_assigned(self, item: exp.EQ, result: Derived, scope: Scope, env: Env) -> bool:
+        """T-SQL's `@n = x` gives no column, its `'a b' = x` gives `a b`; False for all others."""
+        if isinstance(item.this, exp.Parameter):
+            self.reading.use(self.origins(item.expression, scope, env), "filter")
+            return True
+        if isinstance(item.this, exp.Literal) and item.this.is_string:
+            result.add(item.this.name, self.origins(item.expression, scope, env))
+            return True
+        return False
 
     def picked(self, item: exp.Expr, result: Derived, scope: Scope, env: Env) -> bool:
         """Adds each column that a pattern picks; False where it picks none or they are unknown."""

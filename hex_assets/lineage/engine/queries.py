@@ -266,6 +266,9 @@ class QueryReader(ProjectionReader):
         return self.origins(item, scope, env, aliases=True, prefer_alias=True)
 
 
+"""How sqlglot names the CTEs that it makes of a pipe's operators."""
+
+
 def _is_expression(cte: Cte) -> bool:
     """Whether it names an expression over the columns of the query that uses it."""
     return cte.scalar and not isinstance(cte.node, exp.Query)

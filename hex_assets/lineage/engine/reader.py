@@ -11,6 +11,7 @@ from sqlglot import exp
 from hex_assets.lineage.engine.reading import Env, Malformed, Reading
 from hex_assets.lineage.engine.relations import NO, NOTHING, SURE, Origins, Relation, merged
 from hex_assets.lineage.engine.scopes import Scope
+from hex_assets.lineage.engine.words import JINJA_NAME
 
 MODEL_FUNCTIONS = (
     *(exp.Predict, exp.MLForecast, exp.GenerateEmbedding, exp.MLTranslate),
@@ -19,7 +20,11 @@ MODEL_FUNCTIONS = (
 """BigQuery's functions of a model, which comes first and is no table."""
 _WITH_NAMES = (*MODEL_FUNCTIONS, exp.JSONValue)
 _METHODS = {
-    "tsql": frozenset("value query nodes exist tostring stastext stdistance".split()),
+    "tsql": frozenset(
+        "value query nodes exist modify tostring stastext stdistance stx sty starea stlength "
+        "stintersects stcontains stwithin stbuffer getancestor getdescendant getlevel "
+        "isdescendantof".split()
+    ),
     "duckdb": frozenset(
         "upper lower trim ltrim rtrim len length replace split string_split contains starts_with "
         "substr substring list_transform list_filter list_sort list_distinct apply filter round "
@@ -29,9 +34,9 @@ _METHODS = {
 """Methods of a column's value; `schema.name(...)` is a function."""
 _UNIT_FIRST = frozenset(
     "timestampadd timestampdiff dateadd datediff datediff_big date_diff datetrunc "
-    "date_bucket".split()
+    "date_bucket table".split()
 )
-"""Functions that take a bare word such as HOUR before their values."""
+"""Functions that take a bare word such as HOUR before their values, or the name of a table."""
 _UNITS = frozenset("year quarter month week day hour minute second".split())
 """Units that TRUNC of a date takes as a bare word after it."""
 
@@ -147,6 +152,9 @@ class ExpressionReader:
                 found.append(_whole_row(item, scope))
                 continue
             if isinstance(item, exp.Anonymous):
+                if len(item.expressions) == 1 and item.name.casefold() == "table":
+                    stack.append(_as_table(item.expressions[0]))
+                    continue
                 values = _without_unit(item)
                 if values is not None:
                     stack.extend(reversed(values))
@@ -227,7 +235,7 @@ class ExpressionReader:
             relation = self.starred(qualifier, scope)
             return relation.row() if relation is not None else NOTHING
         name = node.name
-        if not name:  # a file's $1
+        if not name or JINJA_NAME in name:  # a file's $1; a template's value, which is no column
             return NOTHING
         table = node.args.get("table")
         if table is None:
@@ -287,6 +295,14 @@ def _takes_row(node: exp.Expr) -> bool:
     As a plain output, `SELECT status FROM status`, it is a column of the same name.
     """
     return isinstance(node.parent, _OF_ROWS)
+
+
+def _as_table(node: exp.Expr) -> exp.Expr:
+    """A function's argument TABLE(a.b), which Spark's grammar takes for a column."""
+    if not isinstance(node, exp.Column):
+        return node
+    names = dict(zip(("this", "db", "catalog"), reversed(node.parts), strict=False))
+    return exp.Table(**names)
 
 
 _COUNTS = (exp.Count, exp.CountIf, exp.ApproxDistinct)

@@ -319,10 +319,14 @@ def renamed(relation: Relation, names: list[str]) -> Relation:
 
 def united(left: Relation, right: Relation, by_name: bool) -> Relation:
     """A UNION: columns joined by position, or by name where not all of them are known."""
-    if left.is_open() or right.is_open() or by_name:
+    if left.is_open() or right.is_open():
         branches = [*left.branches] if isinstance(left, SetResult) else [left]
         return SetResult([*branches, right])
     result = Derived()
+    if by_name:  # a next UNION may go by position again
+        for name, origins in SetResult([left, right]).star():
+            result.add(name, origins)
+        return result
     others = right.star()
     for position, (name, origins) in enumerate(left.star()):
         if position < len(others):

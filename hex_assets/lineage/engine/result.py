@@ -117,6 +117,10 @@ class Text:
             self.miss("dynamic", "a table's name is known only when the statement runs")
         if isinstance(tree, exp.Create):
             self._created(tree, reading)
+        if isinstance(tree, exp.Cache) and isinstance(tree.this, exp.Table):
+            parts = named(tree.this, self.dialect).parts  # Spark's CACHE TABLE t AS query
+            self._made_inside(parts)
+            self.made.add_named(parts, reading)
         writing = bool(reading.targets) and isinstance(tree, exp.Query)
         into = tree.find(exp.Into) if writing else None
         if into is not None:
@@ -312,6 +316,8 @@ class Text:
         for reading in self._readings:
             names = known[id(reading)]
             for output, origins in reading.outputs:
+                if JINJA_NAME in output:  # what a template gives is not known
+                    continue
                 entry = found.setdefault(output.casefold(), (output, {}))
                 for ref, column in origins:
                     if ref in names:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from hex_assets.lineage.engine.blocks import read_block
+from hex_assets.lineage.engine.dialects import tokenizer
 from hex_assets.lineage.engine.result import Text
-from hex_assets.lineage.engine.scripts_bigquery import read_block
-from hex_assets.lineage.engine.words import STRINGS, closing, word_at
+from hex_assets.lineage.engine.scripts_bigquery import read_block as read_bigquery_block
+from hex_assets.lineage.engine.words import JINJA_NAME, STRINGS, closing, word_at
 
 ReadText = Callable[[str, Text], None]
 
@@ -26,18 +29,24 @@ MAX_GROWTH = 20
 def read_script(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
     """Reads a statement that only scripts have; False for all others."""
     if text.dialect == "bigquery":
-        return read_block(sql, chunk, text, read_text)
+        return read_bigquery_block(sql, chunk, text, read_text)
     if text.dialect not in _SCRIPTS:
         return False
     if text.dialect == "snowflake" and "->>" in sql and _flow(sql, chunk, text, read_text):
         return True
     first = word_at(chunk, 0)
-    if first in _QUERY and ":" in sql and _into_variables(sql, chunk, text, read_text):
-        return True
     if first in ("SET", "DECLARE", "LET"):
         _keep_value(chunk, text)
         if first == "SET":
             return False
+    if text.dialect != "snowflake":
+        if first in _NOTHING and len(chunk) <= 2:
+            return True
+        if read_block(sql, chunk, text, read_text):
+            return True
+        return first == "DECLARE" and _assigned(sql, chunk, text, read_text, first)
+    if first in _QUERY and ":" in sql and _into_variables(sql, chunk, text, read_text):
+        return True
     if first in _HEADS and _in_block(sql, chunk, text, read_text):
         return True
     if first == "CREATE" and _body_of_procedure(sql, chunk, text, read_text):
@@ -155,9 +164,13 @@ def _keep_value(chunk: list[Token], text: Text) -> None:
     while word_at(chunk, start) in ("OR", "REPLACE", "VARIABLE"):
         start += 1
     name = word_at(chunk, start)
-    ends = chunk[-1].token_type in STRINGS and len(chunk) - start <= 4
-    if ends and word_at(chunk, len(chunk) - 2) in ("=", "DEFAULT", ":="):
-        text.variables[name] = chunk[-1].text
+    first = last = len(chunk) - 1
+    while first > 1 and chunk[first - 1].token_type == TokenType.DPIPE:
+        first -= 2  # 'a' || 'b'
+    value = chunk[first : last + 1 : 2]
+    known = first - start <= 3 and all(token.token_type in STRINGS for token in value)
+    if known and word_at(chunk, first - 1) in ("=", "DEFAULT", ":="):
+        text.variables[name] = "".join(token.text for token in value)
     else:
         text.variables.pop(name, None)
 
@@ -207,6 +220,46 @@ def with_values(chunk: list[Token], variables: dict[str, str]) -> list[Token]:
         kept.append(token)
         position += 1
     return kept
+
+
+def with_named_target(chunk: list[Token], text: Text) -> list[Token]:
+    """A change of IDENTIFIER('a.' || 'b') as one of a.b; of a name that is not told yet, of none.
+
+    Sqlglot takes it for a table `identifier` with columns; after FROM it knows the function.
+    """
+    if word_at(chunk, 0) not in _CHANGES:
+        return chunk
+    for position in range(1, min(len(chunk) - 2, 12)):
+        called = word_at(chunk, position) == "IDENTIFIER" and word_at(chunk, position + 1) == "("
+        if word_at(chunk, position) in ("SELECT", "FROM", "SET") and word_at(chunk, 0) != "DELETE":
+            return chunk
+        if called:
+            end = closing(chunk, position + 1)
+            return [*chunk[:position], *_name(chunk[position:end], text), *chunk[end:]]
+    return chunk
+
+
+_CHANGES = frozenset({"INSERT", "CREATE", "MERGE", "UPDATE", "DELETE"})
+
+
+def _name(call: list[Token], text: Text) -> list[Token]:
+    """The tokens of the name that IDENTIFIER(...) gives, each in the place of the whole call."""
+    like, last = call[0], call[-1]
+    within = call[2:-1]
+    if word_at(within, 0) == "CONCAT":
+        within = within[2:-1]
+    strings = [token for token in within if token.token_type == TokenType.STRING]
+    others = {token.token_type for token in within} - {TokenType.STRING}
+    if strings and others <= {TokenType.DPIPE, TokenType.COMMA}:
+        name = "".join(token.text for token in strings)
+    else:
+        text.miss("dynamic", "a table's name is known only when the statement runs")
+        name = JINJA_NAME
+    try:
+        found = tokenizer(text.dialect).tokenize(name)
+    except SqlglotError:
+        return call
+    return [Token(t.token_type, t.text, like.line, like.col, like.start, last.end) for t in found]
 
 
 def _flow(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine.dialects import tokenizer
@@ -18,7 +17,8 @@ NO_LINEAGE = frozenset(
     "DEALLOCATE PREPARE FETCH CLOSE LISTEN NOTIFY COMMENT CHECK CHECKPOINT ATTACH DETACH INSTALL "
     "LOAD PRAGMA EXCHANGE RENAME LIST LS REMOVE RM PUT GET MSCK FLUSH PURGE HELP DENY PRINT "
     "TRUNCATE ABORT RETURN RAISE UNSET EXPLAINPLAN IMPORT SYSTEM WATCH UNDROP ASSERT GO WAITFOR "
-    "DBCC THROW HANDLER OPEN EXISTS CLUSTER REINDEX XA RESTORE REORG FSCK".split()
+    "DBCC THROW HANDLER OPEN EXISTS CLUSTER REINDEX XA RESTORE REORG FSCK RAISERROR BREAK CONTINUE "
+    "GOTO SYNC GENERATE CLEAR ADD".split()
 )
 """First words of statements that have no lineage by their nature."""
 
@@ -30,9 +30,15 @@ _BLOCKS = frozenset(
     "BEGIN IF WHILE LOOP ELSE ELSEIF ELSIF EXCEPTION FOR REPEAT DO CREATE DECLARE THEN CASE "
     "WHEN".split()
 )
-_COMMANDS = frozenset({"DROP", "CREATE", "EXEC", "EXECUTE"})
+_COMMANDS = frozenset(
+    "DROP CREATE EXEC EXECUTE SET PRINT RETURN BREAK CONTINUE RAISERROR THROW GOTO".split()
+)
 _BEFORE_STATEMENT = frozenset("BEGIN DO THEN ELSE LOOP REPEAT".split())
-_BODY = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "TRUNCATE"})
+BODY = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "TRUNCATE"})
+"""First words of statements that read or write rows."""
+
+_OF_PROCEDURES = frozenset("EXECUTE ENCRYPTION RECOMPILE SCHEMABINDING NATIVE_COMPILATION".split())
+"""What T-SQL's CREATE PROCEDURE ... WITH tells of the procedure; no query begins so."""
 
 
 def without_block(chunk: list[Token]) -> list[Token]:
@@ -50,14 +56,16 @@ def without_block(chunk: list[Token]) -> list[Token]:
             return chunk
         start = blocks[0] if blocks else 1
     depth = 0
-    body = _BODY | _COMMANDS if first in ("IF", "WHILE", "ELSE") else _BODY
+    body = BODY | _COMMANDS if first in ("IF", "WHILE", "ELSE") else BODY
     for position in range(start, len(chunk)):
         token = chunk[position]
         depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
         word = token.text.upper()
         begins = word in _COMMANDS and chunk[position - 1].text.upper() in _BEFORE_STATEMENT
         if depth == 0 and (begins or word in body):
-            return chunk[position:]
+            following = chunk[position + 1].text.upper() if position + 1 < len(chunk) else ""
+            if first != "CREATE" or following not in _OF_PROCEDURES:
+                return chunk[position:]
     within = first == "CREATE" and 0 < start < len(chunk) - 1
     return chunk[start + 1 :] if within and chunk[start].text.upper() == "BEGIN" else chunk
 
@@ -105,35 +113,6 @@ def special(
 
 
 _MYSQL_CHANGES = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE"})
-_NOT_FOLLOWED = frozenset("GRANT REVOKE DENY EXPLAIN CREATE BEGIN".split())
-_FOLLOWED = NO_LINEAGE | {"USE", "DROP", "THROW", "DECLARE", "SET"}
-_FOLLOWS = _BODY | frozenset("IF WHILE DECLARE EXEC EXECUTE DROP TRUNCATE PRINT SET GO".split())
-
-
-def next_statement(chunk: list[Token]) -> int:
-    """Where T-SQL's next statement begins after one without lineage, such as PRINT or EXEC; or 0.
-
-    T-SQL needs no semicolon between statements.
-    """
-    first = chunk[0].text.upper()
-    if first == "GO":
-        return 1 if len(chunk) > 1 else 0
-    if first in _NOT_FOLLOWED or first not in _FOLLOWED:
-        return 0
-    if first in ("DECLARE", "SET") and any(t.text.upper() == "CURSOR" for t in chunk[1:6]):
-        return 0
-    depth = 0
-    for position in range(1, len(chunk)):
-        token = chunk[position]
-        depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
-        word = "" if token.token_type in (TokenType.STRING, TokenType.IDENTIFIER) else token.text
-        if depth or word.upper() not in _FOLLOWS:
-            continue
-        if token.line > chunk[position - 1].line or word.upper() not in ("WITH", "SET", "IF"):
-            return position
-    return 0
-
-
 AFTER_END = frozenset(
     "ELSE SELECT INSERT UPDATE DELETE MERGE WITH BEGIN DECLARE SET DROP CREATE TRUNCATE GO "
     "IF".split()
@@ -176,30 +155,8 @@ def _moves_databases(chunk: list[Token]) -> bool:
     return words[0] == "CREATE" and "SHARE" in words[1:4] and "TABLE" not in words
 
 
-def swallowed(chunk: list[Token], text: Text) -> str:
-    """The statement after a first word of which the tokenizer kept all that follows as a string."""
-    first, rest = chunk[0].text.upper(), chunk[1].text if len(chunk) == 2 else ""
-    if not rest or chunk[1].token_type != TokenType.STRING:
-        return ""
-    if first == "END":
-        if rest.strip().upper() == "IF":  # END IF closes a branch
-            return ""
-        return rest if rest.split(None, 1)[0].upper() in AFTER_END else ""
-    if first == "GO" and text.dialect == "tsql":
-        return rest
-    if first != "DECLARE" and (text.dialect != "tsql" or first not in NO_LINEAGE):
-        return ""
-    try:
-        tokens = tokenizer(text.dialect).tokenize(rest)
-    except SqlglotError:
-        return ""
-    start = next_statement([chunk[0], *tokens])
-    if first == "DECLARE":
-        start = _query_of_cursor([chunk[0], *tokens])
-    return rest[tokens[start - 1].start :] if start else ""
-
-
-def _query_of_cursor(chunk: list[Token]) -> int:
+def query_of_cursor(chunk: list[Token]) -> int:
+    """Where the query of DECLARE c CURSOR FOR query begins; or 0."""
     words = [token.text.upper() for token in chunk]
     first = words.index("CURSOR") if "CURSOR" in words[:6] else len(words)
     for position in range(first, len(words)):
@@ -210,12 +167,12 @@ def _query_of_cursor(chunk: list[Token]) -> int:
 
 def _declares(sql: str, chunk: list[Token], text: Text, read_statement: ReadStatement) -> bool:
     """DECLARE of a cursor reads its query; DECLARE of a plain variable says nothing."""
-    start = _query_of_cursor(chunk)
+    start = query_of_cursor(chunk)
     if start:
         read_statement(sql, chunk[start:], text)
         return True
     words = {token.text.upper() for token in chunk[1:]}
-    return not words & (_BODY | _BLOCKS)
+    return not words & (BODY | _BLOCKS)
 
 
 def _conditions(sql: str, head: list[Token], text: Text, read_statement: ReadStatement) -> None:
@@ -241,7 +198,9 @@ def _conditions(sql: str, head: list[Token], text: Text, read_statement: ReadSta
 
 _OTHER_KINDS = frozenset(
     "STREAM TASK STAGE PIPE FUNCTION SCHEMA DATABASE ROLE USER INDEX SEQUENCE WAREHOUSE TRIGGER "
-    "TYPE EXTENSION POLICY TAG CATALOG MODEL SECRET INTEGRATION STREAMLIT NOTEBOOK RULE".split()
+    "TYPE EXTENSION POLICY TAG CATALOG MODEL SECRET INTEGRATION STREAMLIT NOTEBOOK RULE SYNONYM "
+    "STATISTICS LOGIN SOURCE VOLUME CONNECTION CREDENTIAL LOCATION RECIPIENT SHARE PROVIDER "
+    "VARIABLE".split()
 )
 
 

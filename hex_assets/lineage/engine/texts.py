@@ -7,6 +7,7 @@ import time
 from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine import bounds, dialects, tokens
+from hex_assets.lineage.engine.batches import next_statement, swallowed
 from hex_assets.lineage.engine.fallback import read_names
 from hex_assets.lineage.engine.objects import read_object
 from hex_assets.lineage.engine.parsing import be_bounded, parse, unbalanced
@@ -14,16 +15,10 @@ from hex_assets.lineage.engine.patterns import read_pattern
 from hex_assets.lineage.engine.reading import TooSlow
 from hex_assets.lineage.engine.relations import MAX_COLUMNS, TooWide
 from hex_assets.lineage.engine.result import Text
-from hex_assets.lineage.engine.scripts import read_script, with_values
-from hex_assets.lineage.engine.special import (
-    AFTER_END,
-    NO_LINEAGE,
-    next_statement,
-    special,
-    swallowed,
-    without_block,
-)
+from hex_assets.lineage.engine.scripts import read_script, with_named_target, with_values
+from hex_assets.lineage.engine.special import AFTER_END, NO_LINEAGE, special, without_block
 from hex_assets.lineage.engine.tsql import (
+    with_ended_batches,
     without_compound_assignment,
     without_output,
     without_tsql_words,
@@ -57,6 +52,10 @@ def read_text(sql: str, text: Text) -> None:
     tokenizer = dialects.tokenizer(text.dialect)
     if text.dialect in ("snowflake", "postgres", "redshift", ""):
         sql = tokens.without_run_quotes(sql)
+    elif text.dialect in ("databricks", "spark"):
+        sql = tokens.with_quoted_bodies(sql)
+    elif text.dialect == "tsql":
+        sql = with_ended_batches(sql)
     found, cut = tokens.tokenized(sql, tokenizer)
     templated = "{{" in sql or "{%" in sql or "{#" in sql or "%}" in sql
     if not cut and templated and _has_jinja(found):
@@ -130,6 +129,8 @@ def read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = Fals
         return
     if text.variables:
         chunk = head = with_values(head, text.variables)
+    if text.dialect in ("databricks", "spark"):
+        chunk = head = with_named_target(head, text)
     if read_object(sql, head, text, read_text) or read_pattern(sql, head, text, read_text):
         return
     if head[0].text.upper().split(" ")[0] in NO_LINEAGE and without_block(head) is head:

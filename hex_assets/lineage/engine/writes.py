@@ -116,6 +116,8 @@ class StatementReader(ChangeReader):
 
     def insert_all(self, node: exp.MultitableInserts) -> None:
         """Snowflake's INSERT ALL and INSERT FIRST."""
+        if any(isinstance(item, exp.Insert) for item in node.expressions):
+            raise Malformed("Hive's FROM t INSERT ... INSERT ... is read one by one")
         source = self.query(node.args["source"], {}, None)
         scope = Scope(self.dialect)
         scope.add(Source("", source))
