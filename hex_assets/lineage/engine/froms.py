@@ -212,6 +212,9 @@ class FromReader(PivotReader):
         """A subquery in FROM, or parentheses around joins."""
         env = self.ctes(node, env, scope)
         inner = node.this
+        if isinstance(inner, exp.Subquery) and inner.alias and not node.alias:
+            self.from_item(inner, scope, env)  # parentheses around joins that begin with a query
+            return
         if isinstance(inner, exp.Subquery) and not inner.args.get("alias"):
             if isinstance(inner.this, exp.Table) or inner.args.get("joins"):
                 self.from_item(inner, scope, env)  # parentheses around joins

@@ -23,10 +23,10 @@ from hex_assets.lineage.engine.relations import (
 
 # Every column of the input is a column of the output, beside the ones that the function makes.
 _PASSES_ON = frozenset(
-    "appends changes gapfill gap_fill predict generatetext generate_text generateembedding "
-    "generate_embedding generatetable generate_table mltranslate translate detect_anomalies "
-    "explain_predict understand_text annotate_image transcribe process_document featuresattime "
-    "generatebool generateint generatedouble".split()
+    "appends changes range_sessionize gapfill gap_fill predict generatetext generate_text "
+    "generateembedding generate_embedding generatetable generate_table mltranslate translate "
+    "detect_anomalies explain_predict understand_text annotate_image transcribe process_document "
+    "featuresattime generatebool generateint generatedouble".split()
 )
 _MADE = ("predicted_", "ml_", "is_anomaly", "nearest_centroids", "probability", "_change_")
 

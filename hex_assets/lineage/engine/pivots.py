@@ -47,8 +47,11 @@ class PivotReader(StructReader):
                 }
                 result.pass_on(Rest(relation, frozenset(hidden)))
                 for value in pivot.expressions:
-                    for part in value.find_all(exp.Identifier):
-                        result.add(part.name, columns)
+                    parts = list(value.find_all(exp.Identifier))
+                    rows = _rows_of(fields, len(parts)) if len(parts) > 1 else []
+                    for position, part in enumerate(parts):  # (a, b) FOR c IN ((a1, b1), ...)
+                        own = [self.origins(row[position], within, {}) for row in rows]
+                        result.add(part.name, merged(own) if own else columns)
                 for field in fields:
                     result.add(field.this.name, NOTHING)
             else:
@@ -191,3 +194,11 @@ def _pivoted_names(on: list[exp.Expr], using: list[exp.Expr], dialect: str) -> l
         for item in using
     ]
     return [value[1:] + end for value in values for end in ends or [""]]
+
+
+def _rows_of(fields: list[exp.Expr], width: int) -> list[list[exp.Expr]]:
+    """The tuples of columns that UNPIVOT makes rows of; none where they are not all of a width."""
+    items = [item for field in fields for item in field.args.get("expressions") or ()]
+    tuples = [item.this if isinstance(item, exp.PivotAlias) else item for item in items]
+    rows = [item.expressions for item in tuples if isinstance(item, exp.Tuple)]
+    return rows if len(rows) == len(items) and all(len(row) == width for row in rows) else []

@@ -23,6 +23,7 @@ _SCALAR_FUNCTIONS = frozenset(
 _GA4_FIELDS = {
     "event_params": ("key", "value"),
     "user_properties": ("key", "value"),
+    "item_params": ("key", "value"),
     "items": tuple(
         "item_id item_name item_brand item_variant item_category item_category2 item_category3 "
         "item_category4 item_category5 price_in_usd price quantity item_revenue_in_usd "
@@ -45,7 +46,8 @@ def unnested_fields(node: exp.Unnest, alias: str, origins: Origins) -> tuple[lis
     for ref, column in origins:
         table = ref.parts[-1].casefold()
         if len(origins) == 1 and table.startswith(("events_", "events_intraday_")):
-            fields = _GA4_FIELDS.get(column.casefold())
+            name = values.name.casefold() if isinstance(values, exp.Column) else ""
+            fields = _GA4_FIELDS.get(name) or _GA4_FIELDS.get(column.casefold())
             if fields is not None:
                 return list(fields), NO
     return [], NO if _is_compared(node, alias) else MAYBE
