@@ -26,6 +26,7 @@ from hex_assets.lineage.engine.clauses_mysql import (
 )
 from hex_assets.lineage.engine.clauses_postgres import after_pivot, only, using_operator
 from hex_assets.lineage.engine.clauses_tsql import changes, namespaces, using_culture, with_schema
+from hex_assets.lineage.engine.pipe_ends import moved
 from hex_assets.lineage.engine.pipes import with_known_operators, with_unnest
 from hex_assets.lineage.engine.rewriting import Tokens, dropping, opens
 from hex_assets.lineage.engine.words import closing, name_at, word_at
@@ -148,7 +149,14 @@ def _current_of(tokens: Tokens, position: int, files: list[str]) -> int:
 _OF_SPARK = (dropping(schema_evolution), window_calls, with_known_operators)
 _OF_ALL = (_plain_create, dropping(_of_insert), dropping(_current_of))
 _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
-    "bigquery": (with_known_operators, with_unnest, dropping(model), dropping(privacy), matches),
+    "bigquery": (
+        moved,
+        with_known_operators,
+        with_unnest,
+        dropping(model),
+        dropping(privacy),
+        matches,
+    ),
     "mysql": (
         *map(dropping, (outfile, into_variables, _json_defaults, odbc, analyse, of_select)),
         group_order,

@@ -15,7 +15,7 @@ _SAME_FIELDS: tuple[type[exp.Expr], ...] = (
     *(exp.ArrayAgg, exp.AnyValue, exp.IgnoreNulls, exp.RespectNulls, exp.Limit, exp.Order),
     *(exp.HavingMax, exp.Bracket, exp.Paren, exp.Distinct, exp.ArrayReverse, exp.ArgMax),
     *(exp.ArgMin, exp.FirstValue, exp.LastValue, exp.Lag, exp.Lead, exp.Window, exp.Alias),
-    *(exp.ArrayConcatAgg, exp.ArrayFirst, exp.ArrayLast),
+    *(exp.ArrayConcatAgg, exp.ArrayFirst, exp.ArrayLast, exp.Max, exp.Min),
 )
 """What gives one or more of the structs that it is given."""
 STRUCTURED = frozenset({*_SAME_FIELDS, exp.Struct, exp.Array, exp.Subquery, exp.Dot, exp.Cast})
