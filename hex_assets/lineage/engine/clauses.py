@@ -10,7 +10,14 @@ from collections.abc import Callable
 
 from sqlglot.tokenizer_core import TokenType
 
-from hex_assets.lineage.engine.clauses_bigquery import matches, model, privacy
+from hex_assets.lineage.engine.clauses_bigquery import (
+    depth,
+    levels,
+    matches,
+    model,
+    named_values,
+    privacy,
+)
 from hex_assets.lineage.engine.clauses_lakehouse import all_by_name, schema_evolution, window_calls
 from hex_assets.lineage.engine.clauses_mysql import (
     analyse,
@@ -156,6 +163,9 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
         dropping(model),
         dropping(privacy),
         matches,
+        named_values,
+        dropping(depth),
+        dropping(levels),
     ),
     "mysql": (
         *map(dropping, (outfile, into_variables, _json_defaults, odbc, analyse, of_select)),
