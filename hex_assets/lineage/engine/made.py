@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from hex_assets.lineage.engine.names import made_key
 from hex_assets.lineage.engine.reading import Reading
-from hex_assets.lineage.engine.relations import NOTHING, Origins, TableRef
+from hex_assets.lineage.engine.relations import NOTHING, Origins, Relation, TableRef
 from hex_assets.lineage.model import SchemaProvider
 
 Key = tuple[str, ...]
@@ -21,10 +22,12 @@ class MadeTables:
 
     schema: SchemaProvider | None
     tables: dict[Key, Columns] = field(default_factory=dict)
+    structs: dict[Key, dict[str, Relation]] = field(default_factory=dict)
+    """The fields of the tables' columns that are structs."""
 
     def columns_of(self, parts: tuple[str, ...]) -> tuple[str, ...] | None:
         """The columns of a made table where all are known; else what the catalog says."""
-        made = self.tables.get(_key(parts))
+        made = self.tables.get(made_key(parts))
         if made is not None:
             return None if "*" in made or not made else tuple(name for name, _ in made.values())
         return self.schema.columns_of(parts) if self.schema is not None else None
@@ -32,9 +35,9 @@ class MadeTables:
     def follow(self, reading: Reading) -> None:
         """Puts the tables' own origins in the place of columns of made tables."""
         made = {
-            id(ref): self.tables[_key(ref.parts)]
+            id(ref): self.tables[made_key(ref.parts)]
             for ref in reading.sources.values()
-            if _key(ref.parts) in self.tables
+            if made_key(ref.parts) in self.tables
         }
         if not made:
             return
@@ -46,6 +49,9 @@ class MadeTables:
         found: set[tuple[TableRef, str]] = set()
         for ref, column in origins:
             columns = made.get(id(ref))
+            if columns is None and self._is_earlier(ref, reading):  # of a kept struct
+                columns = self.tables.get(made_key(ref.parts))
+                ref = reading.sources.setdefault(reading.key(ref.parts), ref)
             if columns is None:
                 found.add((ref, column))
                 continue
@@ -53,11 +59,17 @@ class MadeTables:
                 found.add((reading.sources.setdefault(reading.key(base.parts), base), name))
         return frozenset(found)
 
+    def _is_earlier(self, ref: TableRef, reading: Reading) -> bool:
+        """Whether an earlier statement read the table, not this one."""
+        if not self.structs or reading.sources.get(reading.key(ref.parts)) is ref:
+            return False
+        return all(target is not ref for target in reading.targets.values())
+
     def add(self, tree: exp.Expr, reading: Reading) -> None:
         """Notes the columns that a statement gives the table that it makes or fills."""
         if len(reading.targets) != 1:
             return
-        key = _key(next(iter(reading.targets.values())).parts)
+        key = made_key(next(iter(reading.targets.values())).parts)
         if isinstance(tree, exp.Insert):
             if key not in self.tables:
                 return
@@ -65,6 +77,8 @@ class MadeTables:
             self.tables[key] = _declared(tree)
         else:
             self.tables[key] = {}
+        if reading.fields and not isinstance(tree, exp.Insert):
+            self.structs[key] = dict(reading.fields)
         columns = self.tables[key]
         for name, origins in reading.outputs:
             folded = name.casefold()
@@ -90,12 +104,3 @@ def _origins_of(columns: Columns, column: str) -> Origins:
         return NOTHING
     ref, name = next(iter(rest))
     return frozenset(((ref, column if name == "*" else name),))
-
-
-def _key(parts: tuple[str, ...]) -> Key:
-    return tuple(part.casefold() for part in unsessioned(parts))
-
-
-def unsessioned(parts: tuple[str, ...]) -> tuple[str, ...]:
-    """BigQuery's temporary table `_SESSION.t` is `t`."""
-    return parts[1:] if len(parts) == 2 and parts[0].upper() == "_SESSION" else parts

@@ -9,8 +9,8 @@ from sqlglot import exp
 from hex_assets.lineage.engine.bounds import Heavy
 from hex_assets.lineage.engine.dialects import SENSITIVE_TABLES, THREE_LEVELS
 from hex_assets.lineage.engine.fallback import Names
-from hex_assets.lineage.engine.made import MadeTables, unsessioned
-from hex_assets.lineage.engine.names import named
+from hex_assets.lineage.engine.made import MadeTables
+from hex_assets.lineage.engine.names import named, unsessioned
 from hex_assets.lineage.engine.reading import USAGES, Reading
 from hex_assets.lineage.engine.relations import TableRef
 from hex_assets.lineage.engine.targets import names_columns
