@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from sqlglot import tokenize
@@ -11,7 +10,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.table_queries import table_queries
-from hex_assets.lineage.engine.words import JINJA_NAME, STRINGS, closing, name_at, word_at
+from hex_assets.lineage.engine.words import STRINGS, closing, name_at, word_at
 
 ReadText = Callable[[str, Text], None]
 
@@ -188,8 +187,6 @@ def _executed(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> 
             return False
         chunk = [chunk[0], *rest]
     words = [token.text.upper() for token in chunk[:12]]
-    if text.dialect == "bigquery" and words[2:4] == ["FORMAT", "("]:
-        return _formatted(chunk, text, read_text)
     immediate = words[0] == "EXECUTE" and words[1:2] == ["IMMEDIATE"]
     batch = text.dialect == "tsql" and words[1:2] == ["("]
     if "SP_EXECUTESQL" in words[1:6]:
@@ -199,23 +196,11 @@ def _executed(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> 
     places = [n for n, token in enumerate(chunk[:6]) if token.token_type in STRINGS]
     body = [chunk[places[0]]] if places else []
     around = chunk[1 : places[0] + 2] if places else chunk[1:8]
-    joined = text.dialect == "bigquery" and bool(places) and places[0] != 2  # CONCAT(...)
-    joined = joined or any(token.text in ("||", "+", "@") for token in around)
+    joined = any(token.text in ("||", "+", "@") for token in around)
     if body and not joined:
         read_text(body[0].text, text)
     else:
         text.miss("dynamic", "the statement is made of strings when it runs")
-    return True
-
-
-_FORMATTED = re.compile(r"%[-+# 0']*\d*(?:\.\d+)?[a-zA-Z]")
-
-
-def _formatted(chunk: list[Token], text: Text, read_text: ReadText) -> bool:
-    """EXECUTE IMMEDIATE FORMAT('... %s', x): what the format itself names is certain."""
-    text.miss("dynamic", "the statement is made of strings when it runs")
-    if len(chunk) > 4 and chunk[4].token_type in STRINGS:
-        read_text(_FORMATTED.sub(JINJA_NAME, chunk[4].text), text)
     return True
 
 

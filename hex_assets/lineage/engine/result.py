@@ -46,6 +46,8 @@ class Text:
         """Whether the statements at hand are the list of a script's DECLARE."""
         self.declared: set[str] = set()
         """Folded names of BigQuery's variables: a bare name in a query may be one of them."""
+        self.commands: dict[str, tuple[str, bool]] = {}
+        """BigQuery's variables that hold a string, and whether parts of it are not known."""
         self.variables: dict[str, str] = {}
         """The script's variables that are set to a string, by their names in capitals."""
         self.reasons: dict[str, str] = {}
