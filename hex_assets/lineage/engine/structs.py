@@ -125,21 +125,17 @@ class StructReader(ExpressionReader):
         if not names and items and isinstance(items[0], exp.Cast):
             typed = self._of_cast(items[0], scope, env)
             names = [name for name, _ in typed.star()] if typed is not None else []
-        found: Derived | None = None
+        found: Relation | None = None
         for item in items:
             inner = item.this if isinstance(item, exp.Cast) else item
-            if not isinstance(inner, (exp.Struct, exp.Tuple)):
+            one: Relation | None = None
+            if isinstance(inner, (exp.Struct, exp.Tuple)):
+                one = self._of_struct(inner.expressions, names, scope, env)
+            elif self.reading.has_structs or isinstance(inner, exp.Subquery):
+                one = self.fields(inner, scope, env)
+            if one is None:
                 return None
-            one = self._of_struct(inner.expressions, names, scope, env)
-            if found is None:
-                found, names = one, [name for name, _ in one.star()]
-            elif len(one.items) == len(found.items):
-                both = Derived()
-                for (name, a), (_, b) in zip(found.star(), one.star(), strict=True):
-                    both.add(name, a | b)
-                found = both
-            else:
-                return None
+            found = one if found is None else united(found, one, False)
         return found
 
     def _of_struct(

@@ -21,8 +21,26 @@ _SCALAR_FUNCTIONS = frozenset(
     {"GENERATE_ARRAY", "SPLIT", "REGEXP_EXTRACT_ALL", "JSON_VALUE_ARRAY", "JSON_QUERY_ARRAY"}
 )
 _PAIR = ("key", "value")
-# The documented exports and views of Google Cloud: the records in their columns.
+# The documented exports and views of Google's products: the records in their columns.
+_INDEXED = ("index", "value")
 _RECORDS = {
+    "ga_sessions_": {
+        "customdimensions": _INDEXED,
+        "custommetrics": _INDEXED,
+        "hits": tuple(
+            "hitNumber time hour minute isSecure isInteraction isEntrance isExit referer page "
+            "transaction item contentInfo appInfo exceptionInfo eventInfo product promotion "
+            "promotionActionInfo refund eCommerceAction experiment publisher customVariables "
+            "customDimensions customMetrics type social latencyTracking sourcePropertyInfo "
+            "contentGroup dataSource publisher_infos uses_transient_token".split()
+        ),
+        "product": tuple(
+            "productRefundAmount productQuantity productPrice productRevenue productSKU "
+            "v2ProductName v2ProductCategory productVariant productBrand localProductRevenue "
+            "localProductPrice localProductRefundAmount isImpression isClick customDimensions "
+            "customMetrics productListName productListPosition productCouponCode".split()
+        ),
+    },
     "jobs": {
         "referenced_tables": ("project_id", "dataset_id", "table_id"),
         "labels": _PAIR,
@@ -73,8 +91,9 @@ def _records_of(parts: list[str]) -> Mapping[str, tuple[str, ...]]:
     """The known records in a table's columns."""
     if parts[-1].startswith("events_"):
         return _GA4_FIELDS
-    if parts[-1].startswith("gcp_billing_export"):
-        return _RECORDS["gcp_billing_export"]
+    for prefix in ("gcp_billing_export", "ga_sessions_"):
+        if parts[-1].startswith(prefix):
+            return _RECORDS[prefix]
     is_jobs = parts[-1].startswith("jobs") and "information_schema" in parts[-2:-1]
     return _RECORDS["jobs"] if is_jobs else {}
 
