@@ -136,7 +136,7 @@ class Text:
 
     def add_source(self, parts: Parts) -> None:
         """Adds a table that is read, unless the text made it itself."""
-        if any(JINJA_NAME in part for part in parts):
+        if any(JINJA_NAME in part or "{{" in part for part in parts):
             self.miss("jinja", "a table's name is a template expression")
             return
         key = self.key(parts)
@@ -148,7 +148,7 @@ class Text:
 
     def add_target(self, parts: Parts) -> None:
         """Adds a table that is written."""
-        if any(JINJA_NAME in part for part in parts):
+        if any(JINJA_NAME in part or "{{" in part for part in parts):
             self.miss("jinja", "a table's name is a template expression")
             return
         if self.key(parts) in self._targets:

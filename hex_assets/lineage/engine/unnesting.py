@@ -132,10 +132,15 @@ def is_called(node: exp.Expr, alias: str) -> bool:
     found = False
     for column in query.find_all(exp.Column):
         first = column.parts[0].name.casefold()
-        if first in tables and column.args.get("table") is not None and first != key:
-            if column.find_ancestor(exp.Unnest, exp.Select) is query:
-                return False
-        found = found or first == key
+        if first not in tables and first != key:
+            continue
+        holder = column.find_ancestor(exp.Unnest, exp.Select)
+        if isinstance(holder, exp.Unnest):
+            continue
+        if first == key:
+            found = True
+        elif column.args.get("table") is not None and holder is query:
+            return False
     return found
 
 
