@@ -12,6 +12,8 @@ from sqlglot.tokenizer_core import TokenType
 
 from hex_assets.lineage.engine.clauses_bigquery import (
     depth,
+    external,
+    legacy,
     levels,
     matches,
     model,
@@ -166,6 +168,8 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
         named_values,
         dropping(depth),
         dropping(levels),
+        dropping(external),
+        legacy,
     ),
     "mysql": (
         *map(dropping, (outfile, into_variables, _json_defaults, odbc, analyse, of_select)),

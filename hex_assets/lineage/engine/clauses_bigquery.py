@@ -121,3 +121,49 @@ _KINDS = {
 
 def _words(like: Token, *words: str) -> Tokens:
     return [Token(_KINDS[w], w, like.line, like.col, like.start, like.end) for w in words]
+
+
+def external(tokens: Tokens, position: int, files: list[str]) -> int:
+    """WITH CONNECTION c and WITH PARTITION COLUMNS [(...)] of an external table."""
+    if word_at(tokens, position) != "WITH":
+        return 0
+    following = word_at(tokens, position + 1)
+    if following == "CONNECTION":
+        return name_at(tokens, position + 2)[1]
+    if following == "PARTITION" and word_at(tokens, position + 2) == "COLUMNS":
+        end = position + 3
+        return closing(tokens, end) if opens(tokens, end) else end
+    return 0
+
+
+def legacy(tokens: Tokens, files: list[str]) -> Tokens:
+    """Legacy SQL's [project:dataset.table]."""
+    kept: Tokens = []
+    position = 0
+    while position < len(tokens):
+        named = tokens[position].token_type == TokenType.L_BRACKET
+        end = _bracket(tokens, position) if named and word_at(tokens, position - 1) in _FROM else 0
+        if end:
+            like, last = tokens[position], tokens[end - 1]
+            text = "".join(token.text for token in tokens[position + 1 : end - 1])
+            kind, text = TokenType.IDENTIFIER, text.replace(":", ".")
+            kept.append(Token(kind, text, like.line, like.col, like.start, last.end))
+            position = end
+        else:
+            kept.append(tokens[position])
+            position += 1
+    return kept if len(kept) < len(tokens) else tokens
+
+
+_FROM = frozenset({"FROM", "JOIN", ","})
+
+
+def _bracket(tokens: Tokens, start: int) -> int:
+    """The position after a bracketed name with a dot; 0 for an array."""
+    for end in range(start + 1, min(len(tokens), start + 20)):
+        if tokens[end].token_type == TokenType.R_BRACKET:
+            dots = any(t.token_type == TokenType.DOT for t in tokens[start:end])
+            return end + 1 if dots else 0
+        if tokens[end].token_type in (TokenType.COMMA, TokenType.L_PAREN):
+            return 0
+    return 0
