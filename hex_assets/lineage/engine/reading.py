@@ -61,7 +61,7 @@ class Reading:
     made_structs: dict[tuple[str, ...], dict[str, Relation]] = field(default_factory=dict)
     """The fields of structs in the tables that the text has made before."""
     kept: dict[int, Relation] = field(default_factory=dict)
-    """The relations of queries AS STRUCT, by the identity of their nodes."""
+    """The relations of BigQuery's SELECTs by the identity of their nodes: none is read twice."""
     variables: set[str] = field(default_factory=set)
     """Folded names of the script's variables."""
     picks: bool = False
