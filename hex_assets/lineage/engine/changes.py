@@ -32,6 +32,8 @@ class ChangeReader(QueryReader):
         if not names and target is not None and target.columns and not relation.is_open():
             if len(target.columns) == len(columns):
                 names = list(target.columns.values())
+        if self.reading.has_structs:
+            self._keep_fields(relation, [name for name, _ in columns], names)
         if names and not relation.is_open():
             columns = [
                 (names[position] if position < len(names) else name, origins)
@@ -42,6 +44,14 @@ class ChangeReader(QueryReader):
         for name, origins in columns:
             self.output(name, origins)
         return None
+
+    def _keep_fields(self, relation: Relation, own: list[str], names: list[str]) -> None:
+        """Notes the fields of structs: a later statement may read them from the made table."""
+        for position, name in enumerate(own):
+            fields = relation.fields_of(name.casefold())
+            if fields is not None:
+                called = names[position] if position < len(names) else name
+                self.reading.fields.setdefault(called.casefold(), fields)
 
     def _named_rest(self, relation: Relation, names: list[str]) -> None:
         """A star with unknown columns under known names: which is which is not known."""

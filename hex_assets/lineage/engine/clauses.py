@@ -10,7 +10,16 @@ from collections.abc import Callable
 
 from sqlglot.tokenizer_core import TokenType
 
-from hex_assets.lineage.engine.clauses_bigquery import matches, model, privacy
+from hex_assets.lineage.engine.clauses_bigquery import (
+    depth,
+    external,
+    legacy,
+    levels,
+    matches,
+    model,
+    named_values,
+    privacy,
+)
 from hex_assets.lineage.engine.clauses_lakehouse import (
     all_by_name,
     at_version,
@@ -50,6 +59,7 @@ from hex_assets.lineage.engine.clauses_tsql import (
     using_culture,
     with_schema,
 )
+from hex_assets.lineage.engine.pipe_ends import moved
 from hex_assets.lineage.engine.pipes import (
     with_known_operators,
     with_spark_operators,
@@ -199,7 +209,19 @@ _OF_ALL = (
     last_branch,
 )
 _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
-    "bigquery": (with_known_operators, with_unnest, dropping(model), dropping(privacy), matches),
+    "bigquery": (
+        moved,
+        with_known_operators,
+        with_unnest,
+        dropping(model),
+        dropping(privacy),
+        matches,
+        named_values,
+        dropping(depth),
+        dropping(levels),
+        dropping(external),
+        legacy,
+    ),
     "mysql": (
         *map(dropping, (outfile, into_variables, _json_defaults, odbc, analyse, of_select)),
         group_order,

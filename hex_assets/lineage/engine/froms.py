@@ -33,7 +33,7 @@ from hex_assets.lineage.engine.relations import (
     merged,
 )
 from hex_assets.lineage.engine.scopes import Scope, Source
-from hex_assets.lineage.engine.unnesting import unnested_fields
+from hex_assets.lineage.engine.unnesting import is_called, unnested_fields
 
 _FLATTEN = ["SEQ", "KEY", "PATH", "INDEX", "VALUE", "THIS"]
 
@@ -173,7 +173,8 @@ class FromReader(PivotReader):
             qualifiers = [piece.name for piece in node.parts[:-1]]
             if qualifiers and scope.relation_named([qualifiers[0].casefold()]) is not None:
                 found = scope.qualified(qualifiers, node.parts[-1].name)
-                fields = MAYBE if self.dialect == "bigquery" else WEAK
+                called = self.dialect != "bigquery" or is_called(node, node.alias or name.parts[-1])
+                fields = WEAK if called else MAYBE
                 path = [piece.name for piece in node.parts]
                 inner = scope.struct(path) if self.reading.has_structs else None
                 fields = fields if inner is None else NO
@@ -260,6 +261,8 @@ class FromReader(PivotReader):
         if self.dialect == "bigquery":
             name = name or (names[0] if names else "")
             if len(node.expressions) == 1:
+                value = node.expressions[0]  # `FROM t, t.items` names it `items`
+                name = name or (value.name if isinstance(value, exp.Column) else "")
                 inner = self.fields(node.expressions[0], scope, env)
             known, fields = unnested_fields(node, name, origins)
             names = [*(names or [name]), *known]

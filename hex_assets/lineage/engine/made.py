@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from hex_assets.lineage.engine.names import made_key
 from hex_assets.lineage.engine.reading import Reading
-from hex_assets.lineage.engine.relations import NOTHING, Origins, TableRef
+from hex_assets.lineage.engine.relations import NOTHING, Origins, Relation, TableRef
 from hex_assets.lineage.model import SchemaProvider
 
 Key = tuple[str, ...]
@@ -24,6 +25,8 @@ class MadeTables:
     key: Callable[[tuple[str, ...]], Key]
     """The folded full name of a table."""
     tables: dict[Key, Columns] = field(default_factory=dict)
+    structs: dict[Key, dict[str, Relation]] = field(default_factory=dict)
+    """The fields of the tables' columns that are structs."""
 
     def columns_of(self, parts: tuple[str, ...]) -> tuple[str, ...] | None:
         """The columns of a made table where all are known; else what the catalog says."""
@@ -49,6 +52,9 @@ class MadeTables:
         found: set[tuple[TableRef, str]] = set()
         for ref, column in origins:
             columns = made.get(id(ref))
+            if columns is None and self._is_earlier(ref, reading):  # of a kept struct
+                columns = self.tables.get(self.key(ref.parts))
+                ref = reading.sources.setdefault(reading.key(ref.parts), ref)
             if columns is None:
                 found.add((ref, column))
                 continue
@@ -68,6 +74,12 @@ class MadeTables:
         if columns is not None:
             self.tables[self.key(new)] = columns
 
+    def _is_earlier(self, ref: TableRef, reading: Reading) -> bool:
+        """Whether an earlier statement read the table, not this one."""
+        if not self.structs or reading.sources.get(reading.key(ref.parts)) is ref:
+            return False
+        return all(target is not ref for target in reading.targets.values())
+
     def add(self, tree: exp.Expr, reading: Reading) -> None:
         """Notes the columns that a statement gives the table that it makes or fills."""
         if len(reading.targets) != 1:
@@ -80,6 +92,10 @@ class MadeTables:
             self.tables[key] = _declared(tree)
         else:
             self.tables[key] = {}
+        if reading.fields and not isinstance(tree, exp.Insert):
+            self.structs[made_key(next(iter(reading.targets.values())).parts)] = dict(
+                reading.fields
+            )
         self._fill(self.tables[key], reading)
 
     def add_named(self, parts: tuple[str, ...], reading: Reading) -> None:
@@ -114,8 +130,3 @@ def _of_rest(columns: Columns, column: str) -> Origins:
         return NOTHING
     ref, name = next(iter(rest))
     return frozenset(((ref, column if name == "*" else name),))
-
-
-def unsessioned(parts: tuple[str, ...]) -> tuple[str, ...]:
-    """BigQuery's temporary table `_SESSION.t` is `t`."""
-    return parts[1:] if len(parts) == 2 and parts[0].upper() == "_SESSION" else parts

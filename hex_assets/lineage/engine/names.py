@@ -89,6 +89,16 @@ def _special(piece: object, dialect: str) -> Named:
     return Named()
 
 
+def unsessioned(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """BigQuery's temporary table `_SESSION.t` is `t`."""
+    return parts[1:] if len(parts) == 2 and parts[0].upper() == "_SESSION" else parts
+
+
+def made_key(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """The name under which a table that a text makes is found again."""
+    return tuple(part.casefold() for part in unsessioned(parts))
+
+
 def constant_text(node: object) -> str | None:
     """The value of a string, or of constant strings joined by `||` or CONCAT; else None."""
     if isinstance(node, exp.Literal):

@@ -22,12 +22,13 @@ from hex_assets.lineage.engine.relations import (
 )
 
 # Every column of the input is a column of the output, beside the ones that the function makes.
-_PASSES_ON = frozenset(
+PASSES_ON = frozenset(
     "appends changes range_sessionize gapfill gap_fill predict generatetext generate_text "
     "generateembedding generate_embedding generatetable generate_table mltranslate translate "
     "detect_anomalies explain_predict understand_text annotate_image transcribe process_document "
     "featuresattime generatebool generateint generatedouble".split()
 )
+"""Every column of the input is one of the output, beside the ones that the function makes."""
 _MADE = ("predicted_", "ml_", "is_anomaly", "nearest_centroids", "probability", "_change_")
 
 
@@ -35,7 +36,7 @@ def tables_given(call: exp.Expr) -> list[exp.Expr]:
     """The tables and queries that such a function is given; nothing for other functions."""
     if isinstance(call, exp.VectorSearch):
         return [item for key in ("this", "query_table") if (item := call.args.get(key)) is not None]
-    if call_name(call) not in _PASSES_ON:
+    if call_name(call) not in PASSES_ON:
         return []
     given = [*call.expressions, call.args.get("expression"), call.args.get("this")]
     tables: list[exp.Expr] = [

@@ -11,7 +11,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.table_queries import table_queries
-from hex_assets.lineage.engine.words import JINJA_NAME, STRINGS, closing, name_at, word_at
+from hex_assets.lineage.engine.words import STRINGS, closing, name_at, word_at
 
 ReadText = Callable[[str, Text], None]
 
@@ -191,8 +191,6 @@ def _executed(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> 
             return False
         chunk = [chunk[0], *rest]
     words = [token.text.upper() for token in chunk[:12]]
-    if text.dialect == "bigquery" and words[2:4] == ["FORMAT", "("]:
-        return _formatted(chunk, text, read_text)
     immediate = words[0] == "EXECUTE" and words[1:2] == ["IMMEDIATE"]
     batch = text.dialect == "tsql" and words[1:2] == ["("]
     if "SP_EXECUTESQL" in words[1:6]:
@@ -202,8 +200,7 @@ def _executed(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> 
     places = [n for n, token in enumerate(chunk[:6]) if token.token_type in STRINGS]
     body = [chunk[places[0]]] if places else []
     around = chunk[1 : places[0] + 2] if places else chunk[1:8]
-    joined = text.dialect == "bigquery" and bool(places) and places[0] != 2  # CONCAT(...)
-    joined = joined or any(token.text in ("||", "+", "@") for token in around)
+    joined = any(token.text in ("||", "+", "@") for token in around)
     known = _joined(chunk[2:], text.variables) if immediate and (joined or not body) else None
     if known is not None:
         read_text(known, text)
@@ -235,17 +232,6 @@ def _joined(tokens: list[Token], variables: dict[str, str]) -> str | None:
             pieces.append(value)
         wanted = not wanted
     return "".join(pieces) if pieces and not wanted else None
-
-
-_FORMATTED = re.compile(r"%[-+# 0']*\d*(?:\.\d+)?[a-zA-Z]")
-
-
-def _formatted(chunk: list[Token], text: Text, read_text: ReadText) -> bool:
-    """EXECUTE IMMEDIATE FORMAT('... %s', x): what the format itself names is certain."""
-    text.miss("dynamic", "the statement is made of strings when it runs")
-    if len(chunk) > 4 and chunk[4].token_type in STRINGS:
-        read_text(_FORMATTED.sub(JINJA_NAME, chunk[4].text), text)
-    return True
 
 
 def read_body(chunk: list[Token], text: Text, read_text: ReadText) -> bool:

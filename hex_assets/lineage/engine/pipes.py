@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-Tokens = list[Token]
+from hex_assets.lineage.engine.rewriting import Tokens, split
 
 
 def with_known_operators(tokens: Tokens, files: list[str]) -> Tokens:
@@ -48,7 +48,7 @@ def _known(word: str, like: Token, rest: Tokens) -> Tokens:
         return select
     if word == "DROP":
         return [*select, _token(TokenType.EXCEPT, "EXCEPT", like), opens, *rest, closes]
-    items = _split(rest)
+    items = split(rest)
     if word == "SET":
         changed: Tokens = []
         for item in items:
@@ -61,24 +61,6 @@ def _known(word: str, like: Token, rest: Tokens) -> Tokens:
         old += [*([comma] if old else []), *item[:1]]
         new += [comma, *item]
     return [*select, _token(TokenType.EXCEPT, "EXCEPT", like), opens, *old, closes, *new]
-
-
-def _split(tokens: Tokens) -> list[Tokens]:
-    """The items of a list, at its own commas."""
-    items: list[Tokens] = [[]]
-    depth = 0
-    for token in tokens:
-        kind = token.token_type
-        depth += (kind in _OPEN) - (kind in _CLOSE)
-        if depth == 0 and kind == TokenType.COMMA:
-            items.append([])
-        else:
-            items[-1].append(token)
-    return [item for item in items if item]
-
-
-_OPEN = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET})
-_CLOSE = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET})
 
 
 def _token(kind: TokenType, text: str, like: Token) -> Token:

@@ -216,11 +216,10 @@ class QueryReader(ProjectionReader):
         for clause in ("limit", "offset"):
             if args.get(clause) is not None:
                 self.origins(args[clause], scope, env)
-        kind = args.get("kind")
-        if kind is None and not self.reading.has_structs:
+        if self.dialect != "bigquery":
             return relation
         whole: Relation = relation
-        if kind == "VALUE":
+        if args.get("kind") == "VALUE":
             whole = as_value(relation) or Produced(relation.row(), [relation.star()[0][0]], MAYBE)
         self.reading.kept[id(node)] = whole
         return whole

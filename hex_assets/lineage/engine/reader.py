@@ -192,7 +192,7 @@ class ExpressionReader:
         after.reverse()
         values = [item for item in after if not isinstance(item, exp.Identifier)]
         if not isinstance(base, exp.Identifier):
-            if self.dialect in _METHODS:
+            if self.dialect in _METHODS or isinstance(base, exp.Paren):
                 _as_columns(base)
             return [base, *values]
         names = [base]

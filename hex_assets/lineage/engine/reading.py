@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from hex_assets.lineage.engine.dialects import SENSITIVE_TABLES
-from hex_assets.lineage.engine.names import named
+from hex_assets.lineage.engine.names import made_key, named
 from hex_assets.lineage.engine.relations import Origins, Relation, TableRef
 from hex_assets.lineage.model import SchemaProvider
 
@@ -56,8 +56,12 @@ class Reading:
     dynamic: bool = False
     has_structs: bool = False
     """Whether the fields of a struct are known that the statement makes itself."""
+    fields: dict[str, Relation] = field(default_factory=dict)
+    """The fields of the output columns that are structs."""
+    made_structs: dict[tuple[str, ...], dict[str, Relation]] = field(default_factory=dict)
+    """The fields of structs in the tables that the text has made before."""
     kept: dict[int, Relation] = field(default_factory=dict)
-    """The relations of queries AS STRUCT, by the identity of their nodes."""
+    """The relations of BigQuery's SELECTs by the identity of their nodes: none is read twice."""
     variables: set[str] = field(default_factory=set)
     """Folded names of the script's variables."""
     picks: bool = False
@@ -83,6 +87,8 @@ class Reading:
         if ref is None:
             columns = self.schema.columns_of(parts) if self.schema is not None else None
             ref = TableRef(parts, {c.casefold(): c for c in columns} if columns else None)
+            ref.structs = self.made_structs.get(made_key(parts)) if self.made_structs else None
+            self.has_structs |= ref.structs is not None
             self.known[key] = ref
         return ref
 

@@ -20,6 +20,8 @@ class TableRef:
     parts: tuple[str, ...]
     columns: dict[str, str] | None = None
     """Folded name to spelling, when the catalog knows the table."""
+    structs: dict[str, Relation] | None = None
+    """The fields of its columns that are structs, where the text itself makes it."""
 
     @property
     def name(self) -> str:
@@ -95,6 +97,10 @@ class BaseTable(Relation):
     def is_open(self) -> bool:
         """Whether columns may exist that are not known by name."""
         return self.ref.columns is None
+
+    def fields_of(self, key: str) -> Relation | None:
+        """The fields of a column that is a struct."""
+        return self.ref.structs.get(key) if self.ref.structs else None
 
 
 @dataclass(eq=False)

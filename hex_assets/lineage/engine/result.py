@@ -10,8 +10,8 @@ from sqlglot import exp
 from hex_assets.lineage.engine.bounds import Heavy
 from hex_assets.lineage.engine.dialects import HAS_DUAL, SENSITIVE_TABLES, THREE_LEVELS
 from hex_assets.lineage.engine.fallback import Names
-from hex_assets.lineage.engine.made import MadeTables, unsessioned
-from hex_assets.lineage.engine.names import named
+from hex_assets.lineage.engine.made import MadeTables
+from hex_assets.lineage.engine.names import named, unsessioned
 from hex_assets.lineage.engine.reading import USAGES, Reading
 from hex_assets.lineage.engine.relations import TableRef
 from hex_assets.lineage.engine.targets import names_columns
@@ -47,6 +47,8 @@ class Text:
         """Whether the statements at hand are the list of a script's DECLARE."""
         self.declared: set[str] = set()
         """Folded names of BigQuery's variables: a bare name in a query may be one of them."""
+        self.commands: dict[str, tuple[str, bool]] = {}
+        """BigQuery's variables that hold a string, and whether parts of it are not known."""
         self.variables: dict[str, str] = {}
         """The script's variables that are set to a string, by their names in capitals."""
         self.assigned: set[str] = set()
@@ -158,7 +160,7 @@ class Text:
 
     def add_source(self, parts: Parts) -> None:
         """Adds a table that is read, unless the text made it itself."""
-        if any(JINJA_NAME in part for part in parts):
+        if any(JINJA_NAME in part or "{{" in part for part in parts):
             self.miss("jinja", "a table's name is a template expression")
             return
         if len(parts) == 1 and parts[0].casefold() == "dual" and self.dialect in HAS_DUAL:
@@ -172,7 +174,7 @@ class Text:
 
     def add_target(self, parts: Parts) -> None:
         """Adds a table that is written."""
-        if any(JINJA_NAME in part for part in parts):
+        if any(JINJA_NAME in part or "{{" in part for part in parts):
             self.miss("jinja", "a table's name is a template expression")
             return
         if self.key(parts) in self._targets:

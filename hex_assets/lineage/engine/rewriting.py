@@ -45,3 +45,21 @@ def as_names(tokens: Tokens, is_name: Callable[[int, Token], bool]) -> Tokens:
 def opens(tokens: Tokens, position: int) -> bool:
     """Whether a parenthesis opens at a position."""
     return position < len(tokens) and tokens[position].token_type == TokenType.L_PAREN
+
+
+def split(tokens: Tokens) -> list[Tokens]:
+    """The items of a list, at its own commas."""
+    items: list[Tokens] = [[]]
+    depth = 0
+    for token in tokens:
+        kind = token.token_type
+        depth += (kind in _OPEN) - (kind in _CLOSE)
+        if depth == 0 and kind == TokenType.COMMA:
+            items.append([])
+        else:
+            items[-1].append(token)
+    return [item for item in items if item]
+
+
+_OPEN = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET})
+_CLOSE = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET})

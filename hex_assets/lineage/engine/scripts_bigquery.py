@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from sqlglot.errors import SqlglotError
@@ -9,7 +10,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine.dialects import tokenizer
 from hex_assets.lineage.engine.result import Text
-from hex_assets.lineage.engine.words import STRINGS, closing, word_at
+from hex_assets.lineage.engine.words import JINJA_NAME, STRINGS, closing, word_at
 
 ReadText = Callable[[str, Text], None]
 
@@ -21,7 +22,9 @@ _OPENED_BY = {
 }
 """The word after which the statements of a branch begin; nothing stands before those of a LOOP."""
 _QUERY = frozenset({"SELECT", "WITH", "FROM"})
-_HEADS = frozenset({*_OPENED_BY, "DECLARE", "CREATE"})
+_HEADS = frozenset({*_OPENED_BY, "DECLARE", "SET", "CREATE", "EXECUTE"})
+_PLACES = re.compile(r"%[-+# 0']*\d*(?:\.\d+)?[a-zA-Z]")
+"""What FORMAT puts values for."""
 
 
 def read_block(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
@@ -35,6 +38,10 @@ def read_block(sql: str, chunk: list[Token], text: Text, read_text: ReadText) ->
     if first == "DECLARE":
         _declare(chunk, text)
         return False
+    if first == "SET":
+        if word_at(chunk, 2) == "=":
+            _keep(word_at(chunk, 1), chunk[3:], text)
+        return False
     if first == "CREATE":
         return _created(sql, chunk, text, read_text)
     rest = chunk[1:]
@@ -44,6 +51,8 @@ def read_block(sql: str, chunk: list[Token], text: Text, read_text: ReadText) ->
             rest = tokenizer(text.dialect).tokenize(sql)
         except SqlglotError:
             return False
+    if first == "EXECUTE":
+        return _executed(sql, rest, text, read_text)
     if first == "BEGIN" and word_at(rest, 0).startswith("TRANSACTION"):
         return True
     start = _after(rest, _OPENED_BY[first])
@@ -89,8 +98,49 @@ def _conditions(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -
         text.condition = before
 
 
+def _executed(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
+    """EXECUTE IMMEDIATE of a string, of FORMAT('... %s', x), of a variable that holds such."""
+    if word_at(chunk, 0) != "IMMEDIATE":
+        return False
+    end = next((n for n in range(1, len(chunk)) if word_at(chunk, n) in ("INTO", "USING")), None)
+    value = chunk[1:end]
+    command = _command(value)
+    if command is None and len(value) == 1:
+        command = text.commands.get(word_at(value, 0))
+    if command is None or command[1]:
+        text.miss("dynamic", "the statement is made of strings when it runs")
+        _conditions(sql, value, text, read_text)
+    if command is not None:
+        known, text.commands = text.commands, {}  # none may run itself without end
+        read_text(command[0], text)
+        text.commands = known
+    return True
+
+
+def _command(value: list[Token]) -> tuple[str, bool] | None:
+    """The statement in a string, and whether some of it is put in when it runs."""
+    if len(value) == 1 and value[0].token_type in STRINGS:
+        return value[0].text, False
+    called = word_at(value, 0) == "FORMAT" and word_at(value, 1) == "("
+    if called and len(value) > 2 and value[2].token_type in STRINGS:
+        return _PLACES.sub(JINJA_NAME, value[2].text), True
+    return None
+
+
+def _keep(name: str, value: list[Token], text: Text) -> None:
+    command = _command(value)
+    if command is None:
+        text.commands.pop(name, None)
+    else:
+        text.commands[name] = command
+
+
 def _declare(chunk: list[Token], text: Text) -> None:
     """DECLARE a, b INT64: a bare name in a later query may be a variable."""
+    for position in range(2, len(chunk)):
+        if word_at(chunk, position) == "DEFAULT":
+            _keep(word_at(chunk, 1), chunk[position + 1 :], text)
+            break
     position = 1
     while position < len(chunk):
         text.declared.add(word_at(chunk, position).casefold())

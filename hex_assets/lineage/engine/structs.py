@@ -8,18 +8,23 @@ from sqlglot import exp
 
 from hex_assets.lineage.engine.reader import ExpressionReader
 from hex_assets.lineage.engine.reading import Env
-from hex_assets.lineage.engine.relations import Derived, Relation
+from hex_assets.lineage.engine.relations import Derived, Relation, merged, united
 from hex_assets.lineage.engine.scopes import Scope
 
 _SAME_FIELDS: tuple[type[exp.Expr], ...] = (
     *(exp.ArrayAgg, exp.AnyValue, exp.IgnoreNulls, exp.RespectNulls, exp.Limit, exp.Order),
     *(exp.HavingMax, exp.Bracket, exp.Paren, exp.Distinct, exp.ArrayReverse, exp.ArgMax),
     *(exp.ArgMin, exp.FirstValue, exp.LastValue, exp.Lag, exp.Lead, exp.Window, exp.Alias),
-    *(exp.ArrayConcatAgg, exp.ArrayFirst, exp.ArrayLast),
+    *(exp.ArrayConcatAgg, exp.ArrayFirst, exp.ArrayLast, exp.Max, exp.Min, exp.ArraySlice),
 )
 """What gives one or more of the structs that it is given."""
-STRUCTURED = frozenset({*_SAME_FIELDS, exp.Struct, exp.Array, exp.Subquery, exp.Dot, exp.Cast})
+_CHOICES = frozenset({exp.If, exp.Case, exp.Coalesce, exp.Nullif, exp.ArrayConcat})
+"""What gives the structs of one or the other of its branches."""
+STRUCTURED = frozenset(
+    {*_SAME_FIELDS, *_CHOICES, exp.Struct, exp.Array, exp.Subquery, exp.Dot, exp.Cast}
+)
 """Expressions that may give structs; so may a column."""
+_MAKES = frozenset({exp.Struct, exp.ArrayAgg, exp.Array, exp.Subquery, exp.Cast, exp.Bracket})
 
 
 class StructReader(ExpressionReader):
@@ -51,9 +56,41 @@ class StructReader(ExpressionReader):
             found = outer.fields_of(node.expression.name.casefold()) if outer else None
         elif kind is exp.Subquery and isinstance(node.this, exp.Select):
             found = self._of_query(node.this, scope, env)
+        elif kind in _CHOICES:
+            found = self._of_choice(node, scope, env)
         if found is not None:
             self.reading.has_structs = True
         return found
+
+    def _of_choice(self, node: exp.Expr, scope: Scope, env: Env) -> Relation | None:
+        """The fields that all branches have, which come from the conditions, too."""
+        given = [node.args.get(key) for key in ("this", "true", "false", "default")]
+        branches = [item for item in [*given, *node.expressions] if isinstance(item, exp.Expr)]
+        conditions: list[exp.Expr] = []
+        if isinstance(node, (exp.If, exp.Case)):
+            conditions = branches[:1] if given[0] is not None else []
+            branches = branches[len(conditions) :]
+            ifs = node.args.get("ifs") or ()
+            conditions += [item.this for item in ifs]
+            branches = [*(item.args["true"] for item in ifs), *branches]
+        branches = [item for item in branches if not isinstance(item, exp.Null)]
+        made = self.reading.has_structs or any(type(item) in _MAKES for item in branches)
+        found: Relation | None = None
+        for branch in branches if made else ():
+            one = self.fields(branch, scope, env)
+            if one is None:
+                return None
+            found = one if found is None else united(found, one, False)
+        if found is None or found.is_open() or not conditions:
+            return found
+        by = merged(self.origins(item, scope, env) for item in conditions)
+        result = Derived()
+        for name, origins in found.star():
+            result.add(name, origins | by)
+            inner = found.fields_of(name.casefold())
+            if inner is not None:
+                result.structs[name.casefold()] = inner
+        return result
 
     def _of_query(self, node: exp.Select, scope: Scope, env: Env) -> Relation | None:
         """The rows of AS STRUCT, or the structs in a query's only column."""
@@ -88,21 +125,17 @@ class StructReader(ExpressionReader):
         if not names and items and isinstance(items[0], exp.Cast):
             typed = self._of_cast(items[0], scope, env)
             names = [name for name, _ in typed.star()] if typed is not None else []
-        found: Derived | None = None
+        found: Relation | None = None
         for item in items:
             inner = item.this if isinstance(item, exp.Cast) else item
-            if not isinstance(inner, (exp.Struct, exp.Tuple)):
+            one: Relation | None = None
+            if isinstance(inner, (exp.Struct, exp.Tuple)):
+                one = self._of_struct(inner.expressions, names, scope, env)
+            elif self.reading.has_structs or isinstance(inner, exp.Subquery):
+                one = self.fields(inner, scope, env)
+            if one is None:
                 return None
-            one = self._of_struct(inner.expressions, names, scope, env)
-            if found is None:
-                found, names = one, [name for name, _ in one.star()]
-            elif len(one.items) == len(found.items):
-                both = Derived()
-                for (name, a), (_, b) in zip(found.star(), one.star(), strict=True):
-                    both.add(name, a | b)
-                found = both
-            else:
-                return None
+            found = one if found is None else united(found, one, False)
         return found
 
     def _of_struct(
