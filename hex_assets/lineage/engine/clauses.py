@@ -10,18 +10,23 @@ from collections.abc import Callable
 
 from sqlglot.tokenizer_core import TokenType
 
+from hex_assets.lineage.engine.clauses_clickhouse import (
+    column_sets,
+    limit_by,
+    named_arguments,
+    named_items,
+    outer,
+    paste,
+)
 from hex_assets.lineage.engine.clauses_lakehouse import all_by_name, schema_evolution, window_calls
 from hex_assets.lineage.engine.clauses_mysql import (
     analyse,
     group_order,
     into_variables,
-    limit_by,
-    named_arguments,
+    next_value,
     odbc,
     of_select,
-    outer,
     outfile,
-    paste,
 )
 from hex_assets.lineage.engine.clauses_postgres import after_pivot, only, using_operator
 from hex_assets.lineage.engine.clauses_tsql import changes, namespaces, using_culture, with_schema
@@ -151,10 +156,13 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "mysql": (
         *map(dropping, (outfile, into_variables, _json_defaults, odbc, analyse, of_select)),
         group_order,
+        next_value,
     ),
     "clickhouse": (
         *map(dropping, (outfile, limit_by, paste, outer)),
         named_arguments,
+        named_items,
+        column_sets,
     ),
     "postgres": (only, dropping(_json_defaults), dropping(using_operator)),
     "duckdb": (after_pivot,),

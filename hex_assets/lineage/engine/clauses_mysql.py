@@ -1,11 +1,11 @@
-"""Clauses of MySQL and ClickHouse that sqlglot's grammar lacks."""
+"""Clauses of MySQL and MariaDB that sqlglot's grammar lacks."""
 
 from __future__ import annotations
 
 from sqlglot.tokenizer_core import TokenType
 
-from hex_assets.lineage.engine.rewriting import Tokens, as_names, opens
-from hex_assets.lineage.engine.words import closing, word_at
+from hex_assets.lineage.engine.rewriting import Tokens, called
+from hex_assets.lineage.engine.words import closing, name_at, word_at
 
 _OF_OUTFILE = frozenset(
     "CHARACTER SET CHARSET FIELDS COLUMNS LINES TERMINATED OPTIONALLY ENCLOSED ESCAPED STARTING BY "
@@ -75,44 +75,16 @@ def group_order(tokens: Tokens, files: list[str]) -> Tokens:
     return kept if len(kept) < len(tokens) else tokens
 
 
-def limit_by(tokens: Tokens, position: int, files: list[str]) -> int:
-    """ClickHouse's LIMIT 1 BY a, b before another LIMIT."""
-    if word_at(tokens, position) != "LIMIT" or "BY" not in (
-        *(word_at(tokens, position + 2), word_at(tokens, position + 4)),
-    ):
-        return 0
-    end = position + 1
-    while end < len(tokens) and word_at(tokens, end) not in (
-        "LIMIT",
-        "OFFSET",
-        "SETTINGS",
-        "FORMAT",
-    ):
-        if tokens[end].token_type == TokenType.R_PAREN:
-            return 0
-        end = closing(tokens, end) if opens(tokens, end) else end + 1
-        if word_at(tokens, end) == "OFFSET" and word_at(tokens, end + 2) == "BY":
-            end += 1
-    return end if word_at(tokens, end) in ("LIMIT", "OFFSET") else 0
-
-
-def paste(tokens: Tokens, position: int, files: list[str]) -> int:
-    """ClickHouse's PASTE JOIN, of which the parser has no PASTE."""
-    return position + 1 if word_at(tokens, position) == "PASTE" else 0
-
-
-def outer(tokens: Tokens, position: int, files: list[str]) -> int:
-    """ClickHouse's LEFT ANY OUTER JOIN, of which the parser has no OUTER."""
-    return position + 1 if word_at(tokens, position) == "OUTER" else 0
-
-
-def named_arguments(tokens: Tokens, files: list[str]) -> Tokens:
-    """ClickHouse's view(from = 1): a keyword before `=` is the name of a parameter."""
-    return as_names(
-        tokens,
-        lambda position, token: (
-            word_at(tokens, position - 1) in ("(", ",")
-            and word_at(tokens, position + 1) == "="
-            and token.text.isalpha()
-        ),
-    )
+def next_value(tokens: Tokens, files: list[str]) -> Tokens:
+    """MariaDB's NEXT VALUE FOR s as a call without arguments: a sequence is no table."""
+    kept: Tokens = []
+    position = 0
+    while position < len(tokens):
+        words = [word_at(tokens, position + n) for n in range(3)]
+        if words[0] in ("NEXT", "PREVIOUS") and words[1:] == ["VALUE", "FOR"]:
+            kept += called("nextval", tokens[position])
+            position = name_at(tokens, position + 3)[1]
+        else:
+            kept.append(tokens[position])
+            position += 1
+    return kept if len(kept) < len(tokens) else tokens

@@ -11,6 +11,7 @@ from hex_assets.lineage.engine.words import name_at
 _ENDS_FROM = frozenset(
     {"where", "select", "group", "group by", "order", "order by", "having", "limit", "set"}
     | {"qualify", "cluster by", "sort by", "distribute by", "window", "start with", "connect by"}
+    | {"returning", "duplicate", "conflict"}
 )
 _FROM_FUNCTIONS = frozenset({"extract", "trim", "substring", "position", "overlay"})
 

@@ -375,5 +375,8 @@ def _parameterised(node: exp.Table) -> tuple[str, ...]:
     named_so = isinstance(inner, exp.Identifier) and inner.name.casefold() == "dictionary"
     if named_so and database is None and alias is not None and alias.this is None:
         columns = alias.columns
-        return parts_of_text(columns[0].name) if len(columns) == 1 else ()
+        path = columns[0] if len(columns) == 1 else None
+        if isinstance(path, exp.Dot):
+            return (path.this.name, path.expression.name)
+        return parts_of_text(path.name) if path is not None else ()
     return ()

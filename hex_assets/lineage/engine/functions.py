@@ -126,11 +126,9 @@ def table_of(call: exp.Expr, dialect: str) -> tuple[str, ...]:
     if dialect == "clickhouse" and given and all(isinstance(item, exp.EQ) for item in given):
         return (name_of(call),)  # a parameterised view
     if dialect == "clickhouse" and name in _REMOTE and len(given) > 1:
-        parts = _path(given[1])
-        if len(parts) == 1 and len(given) > 2:
-            table = _path(given[2])
-            return (*parts, *table) if len(table) == 1 else parts
-        return parts
+        return _database_and_table(given[1:3])
+    if dialect == "clickhouse" and name == "loop" and given:
+        return _database_and_table(given[:2])
     if given and name in _NAMES_A_TABLE.get(dialect, ()):
         first = given[0]
         if dialect == "tsql":
@@ -143,8 +141,17 @@ def table_of(call: exp.Expr, dialect: str) -> tuple[str, ...]:
 
 def is_dynamic(call: exp.Expr, dialect: str) -> bool:
     """Whether a function names a table by a value that is known only when it runs."""
+    if dialect == "clickhouse":
+        return call_name(call) == "merge"
     asked = _DIALECTS_ALIKE.get(dialect, dialect) == "databricks"
     return asked and call_name(call) == "identifier"
+
+
+def _database_and_table(given: list[exp.Expr]) -> tuple[str, ...]:
+    """ClickHouse's `db.t`, 'db.t' or 'db', 't' among arguments."""
+    parts = _path(given[0])
+    table = _path(given[1]) if len(parts) == 1 and len(given) > 1 else ()
+    return (*parts, *table) if len(table) == 1 else parts
 
 
 def _path(node: exp.Expr) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from hex_assets.lineage.engine.clickhouse import later_aliases
 from hex_assets.lineage.engine.dialects import IMPLICIT_RECURSION
 from hex_assets.lineage.engine.projections import ProjectionReader
 from hex_assets.lineage.engine.reading import Cte, Env
@@ -179,7 +180,7 @@ class QueryReader(ProjectionReader):
             if cte.scalar and cte.relation is not None:
                 scope.scalars[key] = cte.relation.row()
             elif cte.scalar:
-                scope.named[key] = cte.node
+                scope.named[key] = cte
         args = node.args
         scope.windows = {w.name.casefold(): w for w in args.get("windows") or ()}
         self.from_clause(node, scope, env)
@@ -187,6 +188,8 @@ class QueryReader(ProjectionReader):
             scope.aliases["level"] = NOTHING  # the depth; of a table only where the catalog has it
         if self.dialect in ("databricks", "spark"):
             self.time_windows(node, scope, env)
+        if self.dialect == "clickhouse":
+            scope.later.expressions = later_aliases(node)
         relation = self.projections(node, scope, env)
         late = scope.allows_lateral_aliases()
         for clause in _FILTERS:

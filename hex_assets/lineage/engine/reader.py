@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from hex_assets.lineage.engine.clickhouse import in_name, joined_value
 from hex_assets.lineage.engine.reading import Env, Malformed, Reading
 from hex_assets.lineage.engine.relations import NO, NOTHING, SURE, Origins, Relation, merged
 from hex_assets.lineage.engine.scopes import Scope
@@ -74,14 +75,14 @@ class ExpressionReader:
                 stack += children
                 continue
             if isinstance(item, exp.Column):
-                found.append(self.column(item, scope, aliases, prefer_alias))
+                found.append(self.column(item, scope, env, aliases, prefer_alias))
                 continue
             if isinstance(item, (exp.Select, exp.SetOperation)):
                 found.append(self.query(item, env, scope).row())
                 continue
             if isinstance(item, exp.In) and self.dialect == "clickhouse":
-                field = item.args.get("field")
-                if isinstance(field, exp.Column) and self.in_table(field, scope, env):
+                table = in_name(item, env)
+                if table is not None and self.in_table(table, scope, env):
                     stack.append(item.this)
                     continue
             if isinstance(item, _WITH_NAMES):  # of a model, of a type
@@ -129,7 +130,9 @@ class ExpressionReader:
             elif isinstance(item, exp.Star) and not isinstance(item.parent, _COUNTS):
                 found.append(_whole_row(item, scope))
                 continue
-            if isinstance(item, exp.Anonymous) and item.name.casefold() in _UNIT_FIRST:
+            if isinstance(item, exp.Anonymous) and self.dialect == "clickhouse":
+                found.append(joined_value(item, self.reading))
+            elif isinstance(item, exp.Anonymous) and item.name.casefold() in _UNIT_FIRST:
                 given = item.expressions
                 bare = bool(given) and isinstance(given[0], exp.Column) and not given[0].table
                 stack.extend(reversed(given[1:] if bare else given))
@@ -143,17 +146,25 @@ class ExpressionReader:
         parts = [part.name for part in field.parts]
         key = parts[0].casefold()
         if len(parts) == 1:
-            if key in scope.aliases or key in scope.scalars or key in scope.named:
+            known = (scope.aliases, scope.scalars, scope.named, scope.later.expressions)
+            if any(key in names for names in known):
                 return False
             cte = env.get(key)
             if cte is not None:
                 return not cte.scalar
             if scope.unqualified(parts[0], prefer_alias=False, aliases=False)[0] == SURE:
                 return False
-        elif scope.relation_named([key]) is not None:
+        elif self.is_column(parts, scope):
             return False
         self.reading.source(tuple(parts))
         return True
+
+    def is_column(self, parts: list[str], scope: Scope) -> bool:
+        """Whether `a.b` is a column of a relation in force, or a field of its column."""
+        starts = [parts[:length] for length in range(1, len(parts))]
+        if any(self.starred(start, scope) is not None for start in starts):
+            return True
+        return scope.unqualified(parts[0], prefer_alias=False, aliases=True)[0] == SURE
 
     def dotted(self, node: exp.Dot, scope: Scope, aliases: bool) -> list[exp.Expr]:
         """The parts of `a.b.method(c)`, which the parser keeps as names: column, arguments."""
@@ -193,7 +204,7 @@ class ExpressionReader:
         inner.scalars = {p.name.casefold(): NOTHING for p in node.expressions}
         if aliases:
             inner.scalars = {**scope.aliases, **inner.scalars}
-        return self.origins(node.this, inner, env)
+        return self.origins(node.this, inner, env, aliases=aliases)
 
     def window(self, node: exp.Window, scope: Scope, env: Env, aliases: bool) -> None:
         """PARTITION BY and ORDER BY of a window."""
@@ -203,7 +214,9 @@ class ExpressionReader:
         if order is not None:
             self.reading.use(self.origins(order, scope, env, aliases=aliases), "order")
 
-    def column(self, node: exp.Column, scope: Scope, aliases: bool, prefer_alias: bool) -> Origins:
+    def column(
+        self, node: exp.Column, scope: Scope, env: Env, aliases: bool, prefer_alias: bool
+    ) -> Origins:
         """The origins of a column reference."""
         if isinstance(node.this, exp.Star):
             qualifier = [part.name for part in node.parts[:-1]]
@@ -214,14 +227,10 @@ class ExpressionReader:
             return NOTHING
         table = node.args.get("table")
         if table is None:
-            level: Scope | None = scope
-            while level is not None and self.dialect == "clickhouse":
-                expression = level.named.pop(name.casefold(), None)
-                if expression is not None:  # left out while it is read: it may use a like column
-                    found = self.origins(expression, level, {}, aliases=aliases)
-                    level.named[name.casefold()] = expression
+            if self.dialect == "clickhouse":
+                found = self.named_value(name.casefold(), scope, env, aliases)
+                if found is not None:
                     return found
-                level = level.parent
             answer = scope.unqualified(name, prefer_alias=prefer_alias, aliases=aliases)
             if not answer[1] and (answer[0] == NO or answer[0] == 1):
                 self.reading.unresolved.setdefault(name)
@@ -234,6 +243,34 @@ class ExpressionReader:
         if resolved[0] == NO:
             self.reading.unresolved.setdefault(".".join([*qualifiers, name]))
         return resolved[1]
+
+    def named_value(self, key: str, scope: Scope, env: Env, aliases: bool) -> Origins | None:
+        """What ClickHouse's WITH or any alias of the SELECT names so; None if neither does."""
+        level: Scope | None = scope
+        while level is not None:
+            if aliases and key in level.later.expressions and key not in level.scalars:
+                if key not in level.later.open:
+                    return self.later_value(key, level, env)
+                level.later.meet(key)
+                return None
+            cte = level.named.pop(key, None)
+            if cte is not None:  # left out while it is read: it may use a like column
+                found = self.origins(cte.node, level, cte.env, aliases=aliases)
+                level.named[key] = cte
+                return found
+            aliases = aliases and not level.sources  # out of a lambda, not out of a subquery
+            level = level.parent
+        return None
+
+    def later_value(self, key: str, scope: Scope, env: Env) -> Origins:
+        """The columns of an alias; kept if they are the same wherever it is used."""
+        if key in scope.aliases:
+            return scope.aliases[key]
+        scope.later.open.append(key)
+        found = self.origins(scope.later.expressions[key], scope, env, aliases=True)
+        if not scope.later.closes_circle():
+            scope.aliases[key] = found
+        return found
 
     def starred(self, qualifier: list[str], scope: Scope) -> Relation | None:
         """The relation that `q.*` means."""

@@ -34,12 +34,23 @@ def dropping(
 def as_names(tokens: Tokens, is_name: Callable[[int, Token], bool]) -> Tokens:
     """The keywords that are names as names; the same list where there are none."""
     kept = [
-        Token(TokenType.VAR, token.text, token.line, token.col, token.start, token.end)
+        like(token, TokenType.VAR, token.text)
         if token.token_type != TokenType.VAR and is_name(position, token)
         else token
         for position, token in enumerate(tokens)
     ]
     return kept if any(a is not b for a, b in zip(kept, tokens, strict=True)) else tokens
+
+
+def like(token: Token, kind: TokenType, text: str) -> Token:
+    """A token of another kind and text at the place of a given one."""
+    return Token(kind, text, token.line, token.col, token.start, token.end)
+
+
+def called(name: str, at: Token, arguments: Tokens | None = None) -> Tokens:
+    """The call of a function, at the place of a token."""
+    opening, closing = like(at, TokenType.L_PAREN, "("), like(at, TokenType.R_PAREN, ")")
+    return [like(at, TokenType.VAR, name), opening, *(arguments or []), closing]
 
 
 def opens(tokens: Tokens, position: int) -> bool:

@@ -1,0 +1,51 @@
+"""What ClickHouse's queries have that no other dialect has."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from hex_assets.lineage.engine.names import constant_text, parts_of_text
+from hex_assets.lineage.engine.reading import Env, Reading
+from hex_assets.lineage.engine.relations import NOTHING, Origins
+
+_CLAUSES = ("prewhere", "where", "group", "having", "qualify", "order")
+
+
+def later_aliases(node: exp.Select) -> dict[str, exp.Expr]:
+    """The aliases of a SELECT by folded name: any clause may give one, and any may use it."""
+    found: dict[str, exp.Expr] = {}
+    for item in node.expressions:
+        if isinstance(item, exp.Alias):
+            found.setdefault(item.alias.casefold(), item.this)
+    for clause in _CLAUSES:
+        tree = node.args.get(clause)
+        if tree is not None:
+            for item in tree.find_all(exp.Alias):
+                if item.find_ancestor(exp.Query) is node:
+                    found.setdefault(item.alias.casefold(), item.this)
+    return found
+
+
+def in_name(node: exp.In, env: Env) -> exp.Column | None:
+    """The name after IN that may be a table: `x IN ids`, `x IN (db.ids)` or `x IN (cte)`."""
+    field = node.args.get("field")
+    if isinstance(field, exp.Column):
+        return field
+    given = node.expressions
+    if len(given) != 1 or not isinstance(given[0], exp.Column):
+        return None
+    return given[0] if given[0].table or given[0].name.casefold() in env else None
+
+
+def joined_value(call: exp.Anonymous, reading: Reading) -> Origins:
+    """The column that joinGet('db.t', 'column', key) reads from a table of the engine Join."""
+    given = call.expressions
+    if call.name.casefold() not in _JOIN_GETS or len(given) < 2:
+        return NOTHING
+    table, column = constant_text(given[0]), constant_text(given[1])
+    if table is None or column is None:
+        return NOTHING
+    return frozenset({(reading.source(parts_of_text(table)), column)})
+
+
+_JOIN_GETS = frozenset({"joinget", "joingetornull"})
