@@ -10,24 +10,9 @@ from collections.abc import Callable
 
 from sqlglot.tokenizer_core import TokenType
 
-from hex_assets.lineage.engine.clauses_clickhouse import (
-    column_sets,
-    limit_by,
-    named_arguments,
-    named_items,
-    outer,
-    paste,
-)
+from hex_assets.lineage.engine.clauses_clickhouse import OF_CLICKHOUSE
 from hex_assets.lineage.engine.clauses_lakehouse import all_by_name, schema_evolution, window_calls
-from hex_assets.lineage.engine.clauses_mysql import (
-    analyse,
-    group_order,
-    into_variables,
-    next_value,
-    odbc,
-    of_select,
-    outfile,
-)
+from hex_assets.lineage.engine.clauses_mysql import OF_MYSQL, odbc
 from hex_assets.lineage.engine.clauses_postgres import after_pivot, only, using_operator
 from hex_assets.lineage.engine.clauses_tsql import changes, namespaces, using_culture, with_schema
 from hex_assets.lineage.engine.pipes import with_known_operators, with_unnest
@@ -153,17 +138,8 @@ _OF_SPARK = (dropping(schema_evolution), window_calls, with_known_operators)
 _OF_ALL = (_plain_create, dropping(_of_insert), dropping(_current_of))
 _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "bigquery": (with_known_operators, with_unnest),
-    "mysql": (
-        *map(dropping, (outfile, into_variables, _json_defaults, odbc, analyse, of_select)),
-        group_order,
-        next_value,
-    ),
-    "clickhouse": (
-        *map(dropping, (outfile, limit_by, paste, outer)),
-        named_arguments,
-        named_items,
-        column_sets,
-    ),
+    "mysql": (dropping(_json_defaults), *OF_MYSQL),
+    "clickhouse": OF_CLICKHOUSE,
     "postgres": (only, dropping(_json_defaults), dropping(using_operator)),
     "duckdb": (after_pivot,),
     "trino": tuple(map(dropping, (_subset, _json_defaults))),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from hex_assets.lineage.engine.rewriting import Tokens, as_names, called, like, opens
+from hex_assets.lineage.engine.clauses_mysql import outfile
+from hex_assets.lineage.engine.functions import REMOTE
+from hex_assets.lineage.engine.rewriting import Tokens, as_names, called, dropping, like, opens
 from hex_assets.lineage.engine.words import closing, word_at
 
 
@@ -37,6 +39,22 @@ def paste(tokens: Tokens, position: int, files: list[str]) -> int:
 def outer(tokens: Tokens, position: int, files: list[str]) -> int:
     """ClickHouse's LEFT ANY OUTER JOIN, of which the parser has no OUTER."""
     return position + 1 if word_at(tokens, position) == "OUTER" else 0
+
+
+def of_change(tokens: Tokens, position: int, files: list[str]) -> int:
+    """IN PARTITION 'p', ON CLUSTER c and SETTINGS a = 1 of an UPDATE or a DELETE."""
+    if word_at(tokens, 0) not in ("UPDATE", "DELETE"):
+        return 0
+    word, following = word_at(tokens, position), word_at(tokens, position + 1)
+    if word == "SETTINGS" and word_at(tokens, position + 2) == "=":
+        return len(tokens)
+    if word == "ON" and following == "CLUSTER":
+        return position + 3
+    if word == "IN" and following == "PARTITION":
+        for end in range(position + 2, len(tokens)):
+            if word_at(tokens, end) == "WHERE":
+                return end
+    return 0
 
 
 def named_arguments(tokens: Tokens, files: list[str]) -> Tokens:
@@ -213,3 +231,31 @@ def _listed(items: list[Tokens]) -> Tokens:
     for item in items:
         found += [*([like(at, TokenType.COMMA, ",")] if len(found) > 1 else []), *item]
     return [*found, like(at, TokenType.R_PAREN, ")")]
+
+
+def into_function(tokens: Tokens, files: list[str]) -> Tokens:
+    """INSERT INTO FUNCTION remote('host', 'db', 't') (a, b): the table instead of the function.
+
+    The column list of another function, which the parser does not take either, is left out.
+    """
+    words = [word_at(tokens, n) for n in range(4)]
+    start = words.index("FUNCTION") + 1 if "FUNCTION" in words else len(tokens)
+    after = closing(tokens, start + 1) if opens(tokens, start + 1) else len(tokens)
+    if words[:2] != ["INSERT", "INTO"] or not opens(tokens, after):
+        return tokens
+    given = _items(tokens[start + 2 : after - 1])[1:3]
+    named = [item[0] for item in given if item[0].token_type == TokenType.STRING]
+    if word_at(tokens, start).casefold() in REMOTE and len(named) == 2:
+        database, table = (like(token, TokenType.IDENTIFIER, token.text) for token in named)
+        dot = like(database, TokenType.DOT, ".")
+        return [*tokens[:2], database, dot, table, *tokens[after:]]
+    return [*tokens[:after], *tokens[closing(tokens, after) :]]
+
+
+OF_CLICKHOUSE = (
+    *map(dropping, (outfile, limit_by, paste, outer, of_change)),
+    named_arguments,
+    named_items,
+    column_sets,
+    into_function,
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot.tokenizer_core import TokenType
 
-from hex_assets.lineage.engine.rewriting import Tokens, called
+from hex_assets.lineage.engine.rewriting import Tokens, called, dropping
 from hex_assets.lineage.engine.words import closing, name_at, word_at
 
 _OF_OUTFILE = frozenset(
@@ -56,6 +56,23 @@ def analyse(tokens: Tokens, position: int, files: list[str]) -> int:
     return closing(tokens, position + 2) if words == ["PROCEDURE", "ANALYSE", "("] else 0
 
 
+def examined(tokens: Tokens, position: int, files: list[str]) -> int:
+    """MariaDB's LIMIT ROWS EXAMINED 1000 and LIMIT 5 ROWS EXAMINED 1000."""
+    start = position + (word_at(tokens, position) == "LIMIT")
+    words = [word_at(tokens, start + n) for n in range(2)]
+    return start + 3 if words == ["ROWS", "EXAMINED"] else 0
+
+
+def cycle(tokens: Tokens, position: int, files: list[str]) -> int:
+    """MariaDB's WITH RECURSIVE r AS (...) CYCLE a, b RESTRICT."""
+    if word_at(tokens, position) != "CYCLE" or word_at(tokens, position - 1) != ")":
+        return 0
+    for end in range(position + 2, min(len(tokens), position + 40)):
+        if word_at(tokens, end) == "RESTRICT":
+            return end + 1
+    return 0
+
+
 def of_select(tokens: Tokens, position: int, files: list[str]) -> int:
     """MySQL's SELECT SQL_BIG_RESULT DISTINCTROW a."""
     word = word_at(tokens, position)
@@ -88,3 +105,10 @@ def next_value(tokens: Tokens, files: list[str]) -> Tokens:
             kept.append(tokens[position])
             position += 1
     return kept if len(kept) < len(tokens) else tokens
+
+
+OF_MYSQL = (
+    *map(dropping, (outfile, into_variables, odbc, analyse, of_select, examined, cycle)),
+    group_order,
+    next_value,
+)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlglot import exp
 
 from hex_assets.lineage.engine.names import constant_text, parts_of_text
 from hex_assets.lineage.engine.reading import Env, Reading
 from hex_assets.lineage.engine.relations import NOTHING, Origins
+from hex_assets.lineage.engine.scopes import Later, Scope
 
 _CLAUSES = ("prewhere", "where", "group", "having", "qualify", "order")
 
@@ -24,6 +28,23 @@ def later_aliases(node: exp.Select) -> dict[str, exp.Expr]:
                 if item.find_ancestor(exp.Query) is node:
                     found.setdefault(item.alias.casefold(), item.this)
     return found
+
+
+@contextmanager
+def usable_aliases(scope: Scope, joined: list[exp.Expr]) -> Iterator[None]:
+    """ARRAY JOIN may take an alias of the SELECT that is not made of what it gives itself."""
+    later, aliases = scope.later, scope.aliases
+    names = {item.alias_or_name.casefold() for item in joined}
+    usable = {
+        key: value
+        for key, value in later.expressions.items()
+        if not any(column.name.casefold() in names for column in value.find_all(exp.Column))
+    }
+    scope.later, scope.aliases = Later(usable), {}
+    try:
+        yield
+    finally:
+        scope.later, scope.aliases = later, aliases
 
 
 def in_name(node: exp.In, env: Env) -> exp.Column | None:

@@ -14,6 +14,7 @@ _ENDS_FROM = frozenset(
     | {"returning", "duplicate", "conflict"}
 )
 _FROM_FUNCTIONS = frozenset({"extract", "trim", "substring", "position", "overlay"})
+_BEFORE_TARGET = frozenset({"table", "into", "only", "function"})
 
 
 @dataclass
@@ -69,10 +70,11 @@ def read_names(tokens: list[Token], *, cut: bool) -> Names:
                     continue
         elif word in ("into", "update", "overwrite", "merge") and not openers and before != "key":
             start = position + 1
-            while start < len(tokens) and tokens[start].text.lower() in ("table", "into", "only"):
+            while start < len(tokens) and tokens[start].text.lower() in _BEFORE_TARGET:
                 start += 1
             parts, after = name_at(tokens, start)
-            if parts and not (cut and after >= len(tokens)):
+            calls = tokens[start - 1].text.lower() == "function"
+            if parts and not calls and not (cut and after >= len(tokens)):
                 found.targets.append(parts)
                 position = after
                 continue

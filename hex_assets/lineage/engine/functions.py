@@ -6,8 +6,8 @@ from sqlglot import exp
 
 from hex_assets.lineage.engine.names import constant_text, parts_of_text
 
-# ClickHouse: where the table's name is among the arguments, after the address or the cluster.
-_REMOTE = frozenset({"remote", "remotesecure", "cluster", "clusterallreplicas"})
+REMOTE = frozenset({"remote", "remotesecure", "cluster", "clusterallreplicas"})
+"""ClickHouse's functions that name a table after the address or the cluster."""
 _NAMES_A_TABLE = {
     "databricks": frozenset({"table_changes", "identifier", "stream"}),
     "spark": frozenset({"table_changes", "identifier"}),
@@ -125,7 +125,7 @@ def table_of(call: exp.Expr, dialect: str) -> tuple[str, ...]:
     given = arguments(call)
     if dialect == "clickhouse" and given and all(isinstance(item, exp.EQ) for item in given):
         return (name_of(call),)  # a parameterised view
-    if dialect == "clickhouse" and name in _REMOTE and len(given) > 1:
+    if dialect == "clickhouse" and name in REMOTE and len(given) > 1:
         return _database_and_table(given[1:3])
     if dialect == "clickhouse" and name == "loop" and given:
         return _database_and_table(given[:2])

@@ -29,6 +29,10 @@ class Named(NamedTuple):
     dynamic: bool = False
 
 
+_WITH_DUAL = frozenset({"mysql", "snowflake", "oracle"})
+"""Dialects in which FROM DUAL stands for no table."""
+
+
 def named(table: exp.Table, dialect: str) -> Named:
     """Reads the name of a table node; functions give neither parts nor file."""
     pieces: list[str] = []
@@ -48,6 +52,8 @@ def named(table: exp.Table, dialect: str) -> Named:
         return Named(file=pieces[0])
     if quoted and len(pieces) == 1 and dialect == "databricks" and _PATH.match(pieces[0]):
         return Named(file=pieces[0])
+    if dialect in _WITH_DUAL and not quoted and len(pieces) == 1 and pieces[0].upper() == "DUAL":
+        return Named()
     if dialect == "bigquery":
         pieces = _bigquery(pieces)
     return Named(parts=tuple(pieces))

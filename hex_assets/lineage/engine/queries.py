@@ -183,13 +183,13 @@ class QueryReader(ProjectionReader):
                 scope.named[key] = cte
         args = node.args
         scope.windows = {w.name.casefold(): w for w in args.get("windows") or ()}
+        if self.dialect == "clickhouse":
+            scope.later.expressions = later_aliases(node)
         self.from_clause(node, scope, env)
         if "connect" in args:
             scope.aliases["level"] = NOTHING  # the depth; of a table only where the catalog has it
         if self.dialect in ("databricks", "spark"):
             self.time_windows(node, scope, env)
-        if self.dialect == "clickhouse":
-            scope.later.expressions = later_aliases(node)
         relation = self.projections(node, scope, env)
         late = scope.allows_lateral_aliases()
         for clause in _FILTERS:

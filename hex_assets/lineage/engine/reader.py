@@ -103,6 +103,9 @@ class ExpressionReader:
             elif isinstance(item, exp.Table):
                 found.append(self.table_argument(item, scope, env))
                 continue
+            elif isinstance(item, exp.NestedJSONSelect):  # ClickHouse's doc.^part
+                stack.append(item.this)
+                continue
             elif isinstance(item, exp.Columns):
                 found.append(self.picked_row(item, scope, env))
                 continue
@@ -344,7 +347,7 @@ def _is_json_path(node: exp.Lambda, dialect: str) -> bool:
 _SPECIAL = (
     *(exp.Column, exp.Select, exp.SetOperation, exp.Subquery, exp.Exists, exp.Table, exp.In),
     *(exp.DataType, exp.Window, exp.Alias, exp.Dot, exp.Lambda, exp.Comprehension, exp.Anonymous),
-    *(exp.Star, exp.Columns),
+    *(exp.Star, exp.Columns, exp.NestedJSONSelect),
     *_WITH_NAMES,
 )
 
