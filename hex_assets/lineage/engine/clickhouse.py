@@ -9,8 +9,8 @@ from sqlglot import exp
 
 from hex_assets.lineage.engine.names import constant_text, parts_of_text
 from hex_assets.lineage.engine.reading import Env, Reading
-from hex_assets.lineage.engine.relations import NOTHING, Origins
-from hex_assets.lineage.engine.scopes import Later, Scope
+from hex_assets.lineage.engine.relations import NOTHING, SURE, Derived, Origins
+from hex_assets.lineage.engine.scopes import Later, Scope, Source
 
 _CLAUSES = ("prewhere", "where", "group", "having", "qualify", "order")
 
@@ -45,6 +45,38 @@ def usable_aliases(scope: Scope, joined: list[exp.Expr]) -> Iterator[None]:
         yield
     finally:
         scope.later, scope.aliases = later, aliases
+
+
+def nested_column(path: list[str], scope: Scope) -> Origins | None:
+    """The column `n.key` of a Nested, which the catalog has under its whole name."""
+    level: Scope | None = scope
+    while level is not None:
+        for source, name in _within(path, level):
+            certainty, found = source.relation.lookup(name.casefold(), name)
+            if certainty == SURE:
+                return found
+        level = level.parent
+    return None
+
+
+def nested_rows(item: exp.Expr, scope: Scope) -> Derived | None:
+    """The columns of a Nested that ARRAY JOIN unfolds as one; None of anything else."""
+    value = item.this if isinstance(item, exp.Alias) else item
+    if not isinstance(value, exp.Column):
+        return None
+    rows = Derived()
+    for source, name in _within([part.name for part in value.parts], scope):
+        start = f"{name.casefold()}."
+        for column, origins in source.relation.star() if not source.relation.is_open() else ():
+            if column.casefold().startswith(start):
+                rows.add(column[len(start) :], origins)
+    return rows if rows.items else None
+
+
+def _within(path: list[str], scope: Scope) -> Iterator[tuple[Source, str]]:
+    for source in scope.sources:
+        of_source = len(path) > 1 and path[0].casefold() == source.name
+        yield source, ".".join(path[1:] if of_source else path)
 
 
 def in_name(node: exp.In, env: Env) -> exp.Column | None:

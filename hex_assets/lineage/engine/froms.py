@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from hex_assets.lineage.engine.clickhouse import usable_aliases
+from hex_assets.lineage.engine.clickhouse import nested_rows, usable_aliases
 from hex_assets.lineage.engine.dialects import UNNESTED_PATHS
 from hex_assets.lineage.engine.functions import (
     GENERATED,
@@ -66,10 +66,12 @@ class FromReader(PivotReader):
             items = [item for item in (join.this, *join.expressions) if item is not None]
             with usable_aliases(scope, items):
                 for item in items:
-                    origins = self.origins(item, scope, env, aliases=True)
+                    rows = nested_rows(item, scope)
+                    origins = rows.row() if rows else self.origins(item, scope, env, aliases=True)
                     name = item.alias or item.name
                     scope.scalars[name.casefold()] = origins
-                    scope.add(Source(name.casefold(), Produced(origins, [name], WEAK)))
+                    relation = rows or Produced(origins, [name], WEAK)
+                    scope.add(Source(name.casefold(), relation))
             return
         before = [source.relation for source in scope.sources]
         count = len(before)

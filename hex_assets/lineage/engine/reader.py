@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from hex_assets.lineage.engine.clickhouse import in_name, joined_value
+from hex_assets.lineage.engine.clickhouse import in_name, joined_value, nested_column
 from hex_assets.lineage.engine.reading import Env, Malformed, Reading
 from hex_assets.lineage.engine.relations import NO, NOTHING, SURE, Origins, Relation, merged
 from hex_assets.lineage.engine.scopes import Scope
@@ -241,6 +241,10 @@ class ExpressionReader:
         is_short = node.args.get("db") is None
         qualifiers = [table.name] if is_short else [part.name for part in node.parts[:-1]]
         resolved = scope.qualified(qualifiers, name)
+        if self.dialect == "clickhouse" and (resolved is None or not is_short):
+            nested = nested_column([*qualifiers, name], scope)
+            if nested is not None:
+                return nested
         if resolved is None:  # column.field: the first name is the column
             resolved = scope.unqualified(qualifiers[0], prefer_alias=False, aliases=aliases)
         if resolved[0] == NO:
