@@ -252,8 +252,44 @@ def into_function(tokens: Tokens, files: list[str]) -> Tokens:
     return [*tokens[:after], *tokens[closing(tokens, after) :]]
 
 
+_OPERATORS = {"MOD": TokenType.MOD, "DIV": TokenType.SLASH}
+_VALUES = frozenset({TokenType.VAR, TokenType.IDENTIFIER, TokenType.NUMBER, TokenType.R_PAREN})
+_UNIONS = frozenset({"ALL", "DISTINCT"})
+
+
+def rare_words(tokens: Tokens, files: list[str]) -> Tokens:
+    """`a MOD b` and `a DIV b`, a UNION that says neither ALL nor DISTINCT, dictionary('d') AS d."""
+    kept: Tokens = []
+    for position, token in enumerate(tokens):
+        word, following = word_at(tokens, position), word_at(tokens, position + 1)
+        operates = position and tokens[position - 1].token_type in _VALUES
+        if word in _OPERATORS and operates and following not in (",", ")", ".", "FROM", "AS"):
+            kept.append(like(token, _OPERATORS[word], word))
+        elif word == "DICTIONARY" and following == "(":
+            kept.append(like(token, TokenType.VAR, token.text))
+        else:
+            kept.append(token)
+        if word == "UNION" and following not in _UNIONS:
+            kept.append(like(token, TokenType.DISTINCT, "DISTINCT"))
+    return kept if any(a is not b for a, b in zip(kept, tokens, strict=False)) else tokens
+
+
+def top(tokens: Tokens, position: int, files: list[str]) -> int:
+    """SELECT TOP 5 WITH TIES a."""
+    if word_at(tokens, position) != "TOP" or word_at(tokens, position - 1) not in _BEFORE_TOP:
+        return 0
+    if position + 1 >= len(tokens) or tokens[position + 1].token_type != TokenType.NUMBER:
+        return 0
+    ties = [word_at(tokens, position + n) for n in (2, 3)] == ["WITH", "TIES"]
+    return position + (4 if ties else 2)
+
+
+_BEFORE_TOP = frozenset({"SELECT", "DISTINCT"})
+
+
 OF_CLICKHOUSE = (
-    *map(dropping, (outfile, limit_by, paste, outer, of_change)),
+    *map(dropping, (outfile, limit_by, paste, outer, of_change, top)),
+    rare_words,
     named_arguments,
     named_items,
     column_sets,

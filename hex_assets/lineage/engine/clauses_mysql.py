@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlglot.tokenizer_core import TokenType
 
-from hex_assets.lineage.engine.rewriting import Tokens, called, dropping
-from hex_assets.lineage.engine.words import closing, name_at, word_at
+from hex_assets.lineage.engine.rewriting import Tokens, called, dropping, like, opens
+from hex_assets.lineage.engine.words import STRINGS, closing, name_at, word_at
 
 _OF_OUTFILE = frozenset(
     "CHARACTER SET CHARSET FIELDS COLUMNS LINES TERMINATED OPTIONALLY ENCLOSED ESCAPED STARTING BY "
@@ -73,6 +73,48 @@ def cycle(tokens: Tokens, position: int, files: list[str]) -> int:
     return 0
 
 
+def of_change(tokens: Tokens, position: int, files: list[str]) -> int:
+    """MariaDB's FOR PORTION OF p FROM a TO b, and `.*` after a table in DELETE t.* FROM t."""
+    first = word_at(tokens, 0)
+    words = [word_at(tokens, position + n) for n in range(3)]
+    if first in ("UPDATE", "DELETE") and words == ["FOR", "PORTION", "OF"]:
+        for end in range(position, min(len(tokens), position + 40)):
+            if word_at(tokens, end) in ("SET", "WHERE"):
+                return end
+    star = words[:2] == [".", "*"] and words[2] in (",", "FROM", "USING")
+    return position + 2 if first == "DELETE" and star else 0
+
+
+def of_create(tokens: Tokens, position: int, files: list[str]) -> int:
+    """DEFINER = CURRENT_USER() of a view."""
+    words = [word_at(tokens, position + n) for n in range(3)]
+    if words != ["DEFINER", "=", "CURRENT_USER"]:
+        return 0
+    return closing(tokens, position + 3) if opens(tokens, position + 3) else position + 3
+
+
+def of_window(tokens: Tokens, position: int, files: list[str]) -> int:
+    """NTH_VALUE(a, 2) FROM FIRST OVER w: the words between the call and OVER."""
+    words = [word_at(tokens, position + n) for n in range(3)]
+    from_end = words[0] == "FROM" and words[1] in ("FIRST", "LAST")
+    return position + 2 if from_end and words[2] in ("OVER", "RESPECT", "IGNORE") else 0
+
+
+def nested_paths(tokens: Tokens, files: list[str]) -> Tokens:
+    """JSON_TABLE's NESTED '$.a[*]' COLUMNS, in which PATH may be left out."""
+    kept: Tokens = []
+    for position, token in enumerate(tokens):
+        kept.append(token)
+        following = tokens[position + 1 : position + 2]
+        if (
+            word_at(tokens, position) == "NESTED"
+            and following
+            and following[0].token_type in STRINGS
+        ):
+            kept.append(like(token, TokenType.VAR, "PATH"))
+    return kept if len(kept) > len(tokens) else tokens
+
+
 def of_select(tokens: Tokens, position: int, files: list[str]) -> int:
     """MySQL's SELECT SQL_BIG_RESULT DISTINCTROW a."""
     word = word_at(tokens, position)
@@ -108,7 +150,22 @@ def next_value(tokens: Tokens, files: list[str]) -> Tokens:
 
 
 OF_MYSQL = (
-    *map(dropping, (outfile, into_variables, odbc, analyse, of_select, examined, cycle)),
+    *map(
+        dropping,
+        (
+            outfile,
+            into_variables,
+            odbc,
+            analyse,
+            of_select,
+            examined,
+            cycle,
+            of_change,
+            of_create,
+            of_window,
+        ),
+    ),
     group_order,
     next_value,
+    nested_paths,
 )

@@ -26,10 +26,10 @@ _METHODS = {
 }
 """Methods of a column's value; `schema.name(...)` is a function."""
 _UNIT_FIRST = frozenset(
-    "timestampadd timestampdiff dateadd datediff datediff_big date_diff datetrunc "
+    "timestampadd timestampdiff dateadd datediff datediff_big date_diff datetrunc nextval lastval "
     "date_bucket".split()
 )
-"""Functions that take a bare word such as HOUR before their values."""
+"""Functions that take a bare word such as HOUR, or a sequence, before their values."""
 
 
 class ExpressionReader:
