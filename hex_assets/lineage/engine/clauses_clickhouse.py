@@ -6,6 +6,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine.clauses_mysql import outfile
 from hex_assets.lineage.engine.functions import REMOTE
+from hex_assets.lineage.engine.pipes import with_known_operators
 from hex_assets.lineage.engine.rewriting import Tokens, as_names, called, dropping, like, opens
 from hex_assets.lineage.engine.words import closing, word_at
 
@@ -88,7 +89,7 @@ def named_items(tokens: Tokens, files: list[str]) -> Tokens:
             starts.pop()
         elif word in ("GROUP BY", "ORDER BY") or (word == "," and starts[-1] >= 0):
             starts[-1] = len(kept)
-        elif word in _ENDS_ITEMS:
+        elif word in _ENDS_ITEMS or token.token_type == TokenType.PIPE_GT:
             starts[-1] = -1
         elif token.token_type == TokenType.ALIAS and starts[-1] >= 0 and position + 1 < len(tokens):
             kept.insert(starts[-1], like(token, TokenType.L_PAREN, "("))
@@ -290,6 +291,7 @@ _BEFORE_TOP = frozenset({"SELECT", "DISTINCT"})
 OF_CLICKHOUSE = (
     *map(dropping, (outfile, limit_by, paste, outer, of_change, top)),
     rare_words,
+    with_known_operators,
     named_arguments,
     named_items,
     column_sets,

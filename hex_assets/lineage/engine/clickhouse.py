@@ -30,6 +30,21 @@ def later_aliases(node: exp.Select) -> dict[str, exp.Expr]:
     return found
 
 
+def as_lambda(node: exp.Expr) -> exp.Expr:
+    """`x -> x * a` of a WITH, in which the parser takes `x -> x` for a field of JSON."""
+    arrow: object = node
+    while isinstance(arrow, exp.Binary) and not isinstance(arrow, exp.JSONExtract):
+        arrow = arrow.this
+    if not isinstance(arrow, exp.JSONExtract):
+        return node
+    given = arrow.this
+    names = given.expressions if isinstance(given, exp.Tuple) else [given]
+    parameters = [exp.to_identifier(name.name) for name in names]
+    body = arrow.expression
+    arrow.replace(body)
+    return exp.Lambda(this=body if arrow is node else node, expressions=parameters)
+
+
 @contextmanager
 def usable_aliases(scope: Scope, joined: list[exp.Expr]) -> Iterator[None]:
     """ARRAY JOIN may take an alias of the SELECT that is not made of what it gives itself."""

@@ -70,6 +70,9 @@ ROW_VALUES = frozenset({"bigquery", "postgres", "duckdb"})
 IMPLICIT_RECURSION = frozenset({"tsql", "oracle", "snowflake", "db2"})
 """Dialects in which a recursive CTE needs no keyword."""
 
+ANY_ORDER = frozenset({"clickhouse"})
+"""Dialects in which a CTE may read one that is defined after it."""
+
 UNNESTED_PATHS = frozenset({"bigquery", "redshift"})
 """Dialects in which `FROM t, t.items` unnests a column."""
 

@@ -135,6 +135,7 @@ class ExpressionReader:
                 continue
             if isinstance(item, exp.Anonymous) and self.dialect == "clickhouse":
                 found.append(joined_value(item, self.reading))
+                found.append(self.called_lambda(item.name.casefold(), scope))
             elif isinstance(item, exp.Anonymous) and item.name.casefold() in _UNIT_FIRST:
                 given = item.expressions
                 bare = bool(given) and isinstance(given[0], exp.Column) and not given[0].table
@@ -268,6 +269,16 @@ class ExpressionReader:
             aliases = aliases and not level.sources  # out of a lambda, not out of a subquery
             level = level.parent
         return None
+
+    def called_lambda(self, key: str, scope: Scope) -> Origins:
+        """The columns in a function that ClickHouse's WITH defines: `x -> x + a AS f`."""
+        level: Scope | None = scope
+        while level is not None:
+            cte = level.named.get(key)
+            if cte is not None and isinstance(cte.node, exp.Lambda):
+                return self.named_value(key, level, cte.env, False) or NOTHING
+            level = level.parent
+        return NOTHING
 
     def later_value(self, key: str, scope: Scope, env: Env) -> Origins:
         """The columns of an alias; kept if they are the same wherever it is used."""
