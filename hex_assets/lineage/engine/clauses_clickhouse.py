@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from sqlglot.tokenizer_core import Token, TokenType
+from sqlglot.tokenizer_core import TokenType
 
+from hex_assets.lineage.engine.clauses_columns import column_sets
 from hex_assets.lineage.engine.clauses_mysql import outfile
 from hex_assets.lineage.engine.functions import REMOTE
 from hex_assets.lineage.engine.pipes import with_known_operators
-from hex_assets.lineage.engine.rewriting import Tokens, as_names, called, dropping, like, opens
+from hex_assets.lineage.engine.rewriting import (
+    Tokens,
+    as_names,
+    called,
+    dropping,
+    items_of,
+    like,
+    opens,
+)
 from hex_assets.lineage.engine.words import closing, word_at
 
 
@@ -99,141 +108,6 @@ def named_items(tokens: Tokens, files: list[str]) -> Tokens:
     return kept if len(kept) > len(tokens) else tokens
 
 
-_MODIFIERS = frozenset({"EXCEPT", "REPLACE", "APPLY"})
-
-
-def column_sets(tokens: Tokens, files: list[str]) -> Tokens:
-    """COLUMNS(...) and `*` with EXCEPT, REPLACE and APPLY of every form, as the parser has them."""
-    kept: Tokens = []
-    position = 0
-    while position < len(tokens):
-        named = word_at(tokens, position) == "COLUMNS" and opens(tokens, position + 1)
-        before = word_at(tokens, position - 1)
-        starred = tokens[position].token_type == TokenType.STAR and before in _BEFORE_STAR
-        if not (named or starred):
-            kept.append(tokens[position])
-            position += 1
-            continue
-        end = closing(tokens, position + 1) if named else position + 1
-        changes = _Modifiers(tokens, end)
-        if starred:
-            kept += [tokens[position], *changes.after_star(tokens[position])]
-        else:
-            kept += _picked(tokens[position:end], changes, qualified=before == ".")
-        position = changes.end
-    return kept
-
-
-_BEFORE_STAR = frozenset({"SELECT", "DISTINCT", ",", "."})
-
-
-class _Modifiers:
-    """What follows a star or COLUMNS: the names left out, those given anew, what is applied."""
-
-    def __init__(self, tokens: Tokens, start: int) -> None:
-        self.left_out: Tokens = []
-        self.given: list[Tokens] = []
-        self.applied: Tokens = []
-        self.end = start
-        while (word := word_at(tokens, self.end)) in _MODIFIERS:
-            start = self.end + 1 + (word_at(tokens, self.end + 1) == "STRICT")
-            within = opens(tokens, start)
-            after = closing(tokens, start) if within else start + 1
-            inner = tokens[start + 1 : after - 1] if within else tokens[start:after]
-            if not inner or word_at(inner, 0) in ("SELECT", "WITH", "("):  # a set operation
-                break
-            if word == "EXCEPT":
-                self.left_out += [item[0] for item in _items(inner)]
-            elif word == "REPLACE":
-                self.given += _items(inner)
-            else:
-                text = "".join(token.text for token in inner)
-                self.applied.append(like(inner[0], TokenType.VAR, text))
-            self.end = after
-
-    def after_star(self, at: Token) -> Tokens:
-        """The modifiers in the order and form of the parser."""
-        words: Tokens = []
-        if self.left_out:
-            words += [like(at, TokenType.EXCEPT, "EXCEPT"), *_listed([[t] for t in self.left_out])]
-        if self.given:
-            words += [like(at, TokenType.REPLACE, "REPLACE"), *_listed(self.given)]
-        return [*words, *self.applications(at)]
-
-    def applications(self, at: Token) -> Tokens:
-        """APPLY of each function."""
-        found: Tokens = []
-        for function in self.applied:
-            found += [like(at, TokenType.APPLY, "APPLY"), *_listed([[function]])]
-        return found
-
-
-def _picked(call: Tokens, changes: _Modifiers, *, qualified: bool) -> Tokens:
-    """COLUMNS('re') as a test of names, COLUMNS(a, b) as these columns."""
-    at, items = call[0], _items(call[2:-1])
-    instead = {item[-1].text.casefold(): item for item in changes.given}
-    if len(items) == 1 and items[0][0].token_type == TokenType.STRING:
-        tests = _matches(items[0][0])
-        for token in [*changes.left_out, *(item[-1] for item in changes.given)]:
-            is_pattern = token.token_type == TokenType.STRING
-            test = _matches(token) if is_pattern else _equals(token)
-            tests += [like(at, TokenType.AND, "AND"), like(at, TokenType.NOT, "NOT"), *test]
-        if changes.left_out or changes.given:
-            arrow = like(at, TokenType.ARROW, "->")
-            call = [*call[:2], like(at, TokenType.VAR, _NAME), arrow, *tests, call[-1]]
-        found = [*call, *changes.applications(at)]
-        for item in changes.given:
-            found += [like(at, TokenType.COMMA, ","), *item]
-        return found
-    if qualified or any(len(item) != 1 for item in items):
-        return [*call, *changes.after_star(at)]
-    hidden = {token.text.casefold() for token in changes.left_out}
-    columns = []
-    for item in items:
-        if item[0].text.casefold() not in hidden:
-            column = instead.get(item[0].text.casefold(), item)
-            for function in changes.applied:
-                column = called(function.text, at, column)
-            columns.append(column)
-    return _listed(columns)[1:-1]
-
-
-_NAME = "name"
-
-
-def _matches(pattern: Token) -> Tokens:
-    name, comma = like(pattern, TokenType.VAR, _NAME), like(pattern, TokenType.COMMA, ",")
-    return called("match", pattern, [name, comma, pattern])
-
-
-def _equals(column: Token) -> Tokens:
-    text = like(column, TokenType.STRING, column.text)
-    return [like(column, TokenType.VAR, _NAME), like(column, TokenType.EQ, "="), text]
-
-
-def _items(tokens: Tokens) -> list[Tokens]:
-    """What stands between the commas."""
-    found: list[Tokens] = [[]]
-    position = 0
-    while position < len(tokens):
-        end = closing(tokens, position) if opens(tokens, position) else position + 1
-        if tokens[position].token_type == TokenType.COMMA:
-            found.append([])
-        else:
-            found[-1] += tokens[position:end]
-        position = end
-    return [item for item in found if item]
-
-
-def _listed(items: list[Tokens]) -> Tokens:
-    """Items in parentheses."""
-    at = items[0][0]
-    found = [like(at, TokenType.L_PAREN, "(")]
-    for item in items:
-        found += [*([like(at, TokenType.COMMA, ",")] if len(found) > 1 else []), *item]
-    return [*found, like(at, TokenType.R_PAREN, ")")]
-
-
 def into_function(tokens: Tokens, files: list[str]) -> Tokens:
     """INSERT INTO FUNCTION remote('host', 'db', 't') (a, b): the table instead of the function.
 
@@ -244,7 +118,7 @@ def into_function(tokens: Tokens, files: list[str]) -> Tokens:
     after = closing(tokens, start + 1) if opens(tokens, start + 1) else len(tokens)
     if words[:2] != ["INSERT", "INTO"] or not opens(tokens, after):
         return tokens
-    given = _items(tokens[start + 2 : after - 1])[1:3]
+    given = items_of(tokens[start + 2 : after - 1])[1:3]
     named = [item[0] for item in given if item[0].token_type == TokenType.STRING]
     if word_at(tokens, start).casefold() in REMOTE and len(named) == 2:
         database, table = (like(token, TokenType.IDENTIFIER, token.text) for token in named)
@@ -288,6 +162,78 @@ def top(tokens: Tokens, position: int, files: list[str]) -> int:
 _BEFORE_TOP = frozenset({"SELECT", "DISTINCT"})
 
 
+def joined_arrays(tokens: Tokens, files: list[str]) -> Tokens:
+    """ARRAY JOIN m::Array(String) AS x: what is neither a name nor a call in a call."""
+    kept: Tokens = []
+    position = 0
+    while position < len(tokens):
+        kept.append(tokens[position])
+        position += 1
+        if [word_at(tokens, position - n) for n in (2, 1)] != ["ARRAY", "JOIN"]:
+            continue
+        end = position
+        while end < len(tokens) and not _ends_arrays(tokens, end):
+            end = closing(tokens, end) if opens(tokens, end) else end + 1
+        for item in items_of(tokens[position:end]):
+            if kept[-1].token_type != TokenType.JOIN:
+                kept.append(like(item[0], TokenType.COMMA, ","))
+            value, alias = item[:-2], item[-2:]
+            if word_at(item, len(item) - 2) == "AS" and not _is_call(value):
+                item = [*called("identity", item[0], value), *alias]
+            kept += item
+        position = end
+    return kept if len(kept) > len(tokens) else tokens
+
+
+def _is_call(tokens: Tokens) -> bool:
+    """Whether an expression is a name or a call and nothing more."""
+    start = next((n for n in range(len(tokens)) if opens(tokens, n)), len(tokens))
+    name = tokens[:start]
+    plain = all(token.token_type in (TokenType.DOT, *_NAMES) for token in name)
+    return bool(name) and plain and start in (len(tokens), _opening_of_end(tokens))
+
+
+def _opening_of_end(tokens: Tokens) -> int:
+    """Where the parenthesis opens that the last token closes; -1 for none."""
+    for position in range(len(tokens)):
+        if opens(tokens, position) and closing(tokens, position) == len(tokens):
+            return position
+    return -1
+
+
+_NAMES = frozenset({TokenType.VAR, TokenType.IDENTIFIER})
+_AFTER_ARRAYS = _ENDS_ITEMS.union(
+    ("GROUP BY", "ORDER BY", "|>", ")", ";", "WHERE", "PREWHERE", "SELECT", "JOIN", "INNER"),
+    ("FULL", "CROSS", "ASOF", "SEMI", "ANTI", "GLOBAL", "PASTE", "NATURAL"),
+)
+_ALSO_FUNCTIONS = frozenset({"LEFT", "RIGHT", "ANY", "ALL", "ARRAY"})
+
+
+def _ends_arrays(tokens: Tokens, position: int) -> bool:
+    word = word_at(tokens, position)
+    return word in _AFTER_ARRAYS or (word in _ALSO_FUNCTIONS and not opens(tokens, position + 1))
+
+
+def parameters(tokens: Tokens, files: list[str]) -> Tokens:
+    """sparkbar(9)(a, b) as a call of `sparkbar(9)`: the parser knows only some such functions."""
+    kept: Tokens = []
+    position = 0
+    while position < len(tokens):
+        token = tokens[position]
+        end = position + 1
+        if token.token_type == TokenType.VAR and word_at(tokens, position - 1) not in _BEFORE_NAMES:
+            after = closing(tokens, end) if opens(tokens, end) else end
+            if opens(tokens, after) and word_at(tokens, after + 1) not in ("SELECT", "WITH"):
+                text = "".join(token.text for token in tokens[position:after])
+                token, end = like(token, TokenType.VAR, text), after
+        kept.append(token)
+        position = end
+    return kept if len(kept) < len(tokens) else tokens
+
+
+_BEFORE_NAMES = frozenset("INTO TABLE VIEW FUNCTION JOIN USING AS TO .".split())
+
+
 OF_CLICKHOUSE = (
     *map(dropping, (outfile, limit_by, paste, outer, of_change, top)),
     rare_words,
@@ -296,4 +242,6 @@ OF_CLICKHOUSE = (
     named_items,
     column_sets,
     into_function,
+    joined_arrays,
+    parameters,
 )

@@ -34,6 +34,8 @@ class ProjectionReader(FromReader):
                     continue
             found = self.origins(value, scope, env, aliases=lateral)
             if isinstance(item, exp.Aliases):
+                if self.dialect == "clickhouse":  # sparkbar(9)(a, b)
+                    raise Malformed("a function with parameters was taken for a list of aliases")
                 for alias in item.aliases:
                     result.add(alias.name, found)
                 continue

@@ -56,3 +56,29 @@ def called(name: str, at: Token, arguments: Tokens | None = None) -> Tokens:
 def opens(tokens: Tokens, position: int) -> bool:
     """Whether a parenthesis opens at a position."""
     return position < len(tokens) and tokens[position].token_type == TokenType.L_PAREN
+
+
+def items_of(tokens: Tokens) -> list[Tokens]:
+    """What stands between the commas."""
+    found: list[Tokens] = [[]]
+    depth = 0
+    for token in tokens:
+        depth += (token.token_type in _OPENING) - (token.token_type in _CLOSING)
+        if token.token_type == TokenType.COMMA and not depth:
+            found.append([])
+        else:
+            found[-1].append(token)
+    return [item for item in found if item]
+
+
+_OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET})
+_CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET})
+
+
+def listed(items: list[Tokens]) -> Tokens:
+    """Items in parentheses."""
+    at = items[0][0]
+    found = [like(at, TokenType.L_PAREN, "(")]
+    for item in items:
+        found += [*([like(at, TokenType.COMMA, ",")] if len(found) > 1 else []), *item]
+    return [*found, like(at, TokenType.R_PAREN, ")")]
