@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from sqlglot import exp
 
+from hex_assets.lineage.engine.dialects import parser, tokenizer
 from hex_assets.lineage.engine.names import constant_text, parts_of_text
 from hex_assets.lineage.engine.reading import Env, Reading
 from hex_assets.lineage.engine.relations import NOTHING, SURE, Derived, Origins
@@ -92,6 +93,18 @@ def _within(path: list[str], scope: Scope) -> Iterator[tuple[Source, str]]:
     for source in scope.sources:
         of_source = len(path) > 1 and path[0].casefold() == source.name
         yield source, ".".join(path[1:] if of_source else path)
+
+
+def parsed_query(text: str) -> exp.Query | None:
+    """The query that a string is; None for one that is not understood."""
+    try:
+        trees = parser("clickhouse").parse(tokenizer("clickhouse").tokenize(text), text)
+    except RecursionError:
+        raise
+    except Exception:  # as of the statement itself
+        return None
+    tree = trees[0] if len(trees) == 1 else None
+    return tree if isinstance(tree, exp.Query) else None
 
 
 def in_name(node: exp.In, env: Env) -> exp.Column | None:

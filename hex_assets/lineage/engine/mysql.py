@@ -13,3 +13,11 @@ def read_for_others(node: exp.Update) -> frozenset[str]:
             names = {column.table.casefold() for column in item.expression.find_all(exp.Column)}
             found |= names - {item.this.table.casefold()}
     return frozenset(found)
+
+
+_CLOCKS = frozenset({"utc_date", "utc_time", "utc_timestamp"})
+
+
+def is_clock(column: exp.Column) -> bool:
+    """Whether a name is a function that needs no parentheses."""
+    return column.name.casefold() in _CLOCKS and not column.this.args.get("quoted")

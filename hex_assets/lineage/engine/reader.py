@@ -9,6 +9,7 @@ from typing import Any
 from sqlglot import exp
 
 from hex_assets.lineage.engine.clickhouse import in_name, joined_value, nested_column
+from hex_assets.lineage.engine.mysql import is_clock
 from hex_assets.lineage.engine.reading import Env, Malformed, Reading
 from hex_assets.lineage.engine.relations import NO, NOTHING, SURE, Origins, Relation, merged
 from hex_assets.lineage.engine.scopes import Scope
@@ -235,6 +236,8 @@ class ExpressionReader:
                 found = self.named_value(name.casefold(), scope, env, aliases)
                 if found is not None:
                     return found
+            elif self.dialect == "mysql" and is_clock(node):
+                return NOTHING
             answer = scope.unqualified(name, prefer_alias=prefer_alias, aliases=aliases)
             if not answer[1] and (answer[0] == NO or answer[0] == 1):
                 self.reading.unresolved.setdefault(name)
