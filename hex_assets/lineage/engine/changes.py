@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from hex_assets.lineage.engine.functions import files_of, table_of
+from hex_assets.lineage.engine.mysql import read_for_others
 from hex_assets.lineage.engine.names import is_remote, named
 from hex_assets.lineage.engine.queries import QueryReader
 from hex_assets.lineage.engine.reading import Cte, Env, Malformed
@@ -196,11 +197,14 @@ class ChangeReader(QueryReader):
             for item in node.expressions
             if isinstance(item, exp.EQ) and item.this.args.get("table") is not None
         }
+        read = read_for_others(node) if len(assigned) > 1 else frozenset()
         for position, item in enumerate(tables):
             name = (item.alias_or_name or "").casefold()
             written = name in assigned or (not assigned and position == 0)
             if written and isinstance(item, exp.Table):
-                self.target_scope(item, env, scope)
+                ref = self.target_scope(item, env, scope)
+                if ref is not None and name in read:  # for what another table is given
+                    scope.sources[-1].relation = BaseTable(self.reading.source(ref.parts))
             elif item is table:
                 bare = table.copy()
                 bare.set("joins", None)

@@ -20,6 +20,7 @@ from hex_assets.lineage.engine.clauses_bigquery import (
     named_values,
     privacy,
 )
+from hex_assets.lineage.engine.clauses_clickhouse import OF_CLICKHOUSE
 from hex_assets.lineage.engine.clauses_lakehouse import (
     all_by_name,
     at_version,
@@ -35,18 +36,7 @@ from hex_assets.lineage.engine.clauses_lakehouse import (
     window_calls,
 )
 from hex_assets.lineage.engine.clauses_match import matched_alone
-from hex_assets.lineage.engine.clauses_mysql import (
-    analyse,
-    group_order,
-    into_variables,
-    limit_by,
-    named_arguments,
-    odbc,
-    of_select,
-    outer,
-    outfile,
-    paste,
-)
+from hex_assets.lineage.engine.clauses_mysql import OF_MYSQL, odbc
 from hex_assets.lineage.engine.clauses_postgres import after_pivot, only, using_operator
 from hex_assets.lineage.engine.clauses_sets import last_branch
 from hex_assets.lineage.engine.clauses_snowflake import model_names, resample
@@ -222,14 +212,8 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
         dropping(external),
         legacy,
     ),
-    "mysql": (
-        *map(dropping, (outfile, into_variables, _json_defaults, odbc, analyse, of_select)),
-        group_order,
-    ),
-    "clickhouse": (
-        *map(dropping, (outfile, limit_by, paste, outer)),
-        named_arguments,
-    ),
+    "mysql": (dropping(_json_defaults), *OF_MYSQL),
+    "clickhouse": OF_CLICKHOUSE,
     "postgres": (only, dropping(_json_defaults), dropping(using_operator)),
     "duckdb": (after_pivot,),
     "trino": tuple(map(dropping, (_subset, _json_defaults))),

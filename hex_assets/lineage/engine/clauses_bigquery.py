@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from hex_assets.lineage.engine.rewriting import Tokens, opens, split
+from hex_assets.lineage.engine.rewriting import Tokens, items_of, opens
 from hex_assets.lineage.engine.table_queries import OWN_GRAMMAR
 from hex_assets.lineage.engine.words import closing, name_at, word_at
 
@@ -95,7 +95,7 @@ def named_values(tokens: Tokens, files: list[str]) -> Tokens:
             position += 1
             continue
         end = closing(tokens, position + 1)
-        items = split(tokens[position + 2 : end - 1])
+        items = items_of(tokens[position + 2 : end - 1])
         like = tokens[position]
         query = items[-1]
         for item in reversed(items[:-1]):

@@ -1,11 +1,11 @@
-"""Clauses of MySQL and ClickHouse that sqlglot's grammar lacks."""
+"""Clauses of MySQL and MariaDB that sqlglot's grammar lacks."""
 
 from __future__ import annotations
 
 from sqlglot.tokenizer_core import TokenType
 
-from hex_assets.lineage.engine.rewriting import Tokens, as_names, opens
-from hex_assets.lineage.engine.words import closing, word_at
+from hex_assets.lineage.engine.rewriting import Tokens, called, dropping, like, opens
+from hex_assets.lineage.engine.words import STRINGS, closing, name_at, word_at
 
 _OF_OUTFILE = frozenset(
     "CHARACTER SET CHARSET FIELDS COLUMNS LINES TERMINATED OPTIONALLY ENCLOSED ESCAPED STARTING BY "
@@ -56,6 +56,65 @@ def analyse(tokens: Tokens, position: int, files: list[str]) -> int:
     return closing(tokens, position + 2) if words == ["PROCEDURE", "ANALYSE", "("] else 0
 
 
+def examined(tokens: Tokens, position: int, files: list[str]) -> int:
+    """MariaDB's LIMIT ROWS EXAMINED 1000 and LIMIT 5 ROWS EXAMINED 1000."""
+    start = position + (word_at(tokens, position) == "LIMIT")
+    words = [word_at(tokens, start + n) for n in range(2)]
+    return start + 3 if words == ["ROWS", "EXAMINED"] else 0
+
+
+def cycle(tokens: Tokens, position: int, files: list[str]) -> int:
+    """MariaDB's WITH RECURSIVE r AS (...) CYCLE a, b RESTRICT."""
+    if word_at(tokens, position) != "CYCLE" or word_at(tokens, position - 1) != ")":
+        return 0
+    for end in range(position + 2, min(len(tokens), position + 40)):
+        if word_at(tokens, end) == "RESTRICT":
+            return end + 1
+    return 0
+
+
+def of_change(tokens: Tokens, position: int, files: list[str]) -> int:
+    """MariaDB's FOR PORTION OF p FROM a TO b, and `.*` after a table in DELETE t.* FROM t."""
+    first = word_at(tokens, 0)
+    words = [word_at(tokens, position + n) for n in range(3)]
+    if first in ("UPDATE", "DELETE") and words == ["FOR", "PORTION", "OF"]:
+        for end in range(position, min(len(tokens), position + 40)):
+            if word_at(tokens, end) in ("SET", "WHERE"):
+                return end
+    star = words[:2] == [".", "*"] and words[2] in (",", "FROM", "USING")
+    return position + 2 if first == "DELETE" and star else 0
+
+
+def of_create(tokens: Tokens, position: int, files: list[str]) -> int:
+    """DEFINER = CURRENT_USER() of a view."""
+    words = [word_at(tokens, position + n) for n in range(3)]
+    if words != ["DEFINER", "=", "CURRENT_USER"]:
+        return 0
+    return closing(tokens, position + 3) if opens(tokens, position + 3) else position + 3
+
+
+def of_window(tokens: Tokens, position: int, files: list[str]) -> int:
+    """NTH_VALUE(a, 2) FROM FIRST OVER w: the words between the call and OVER."""
+    words = [word_at(tokens, position + n) for n in range(3)]
+    from_end = words[0] == "FROM" and words[1] in ("FIRST", "LAST")
+    return position + 2 if from_end and words[2] in ("OVER", "RESPECT", "IGNORE") else 0
+
+
+def nested_paths(tokens: Tokens, files: list[str]) -> Tokens:
+    """JSON_TABLE's NESTED '$.a[*]' COLUMNS, in which PATH may be left out."""
+    kept: Tokens = []
+    for position, token in enumerate(tokens):
+        kept.append(token)
+        following = tokens[position + 1 : position + 2]
+        if (
+            word_at(tokens, position) == "NESTED"
+            and following
+            and following[0].token_type in STRINGS
+        ):
+            kept.append(like(token, TokenType.VAR, "PATH"))
+    return kept if len(kept) > len(tokens) else tokens
+
+
 def of_select(tokens: Tokens, position: int, files: list[str]) -> int:
     """MySQL's SELECT SQL_BIG_RESULT DISTINCTROW a."""
     word = word_at(tokens, position)
@@ -75,44 +134,38 @@ def group_order(tokens: Tokens, files: list[str]) -> Tokens:
     return kept if len(kept) < len(tokens) else tokens
 
 
-def limit_by(tokens: Tokens, position: int, files: list[str]) -> int:
-    """ClickHouse's LIMIT 1 BY a, b before another LIMIT."""
-    if word_at(tokens, position) != "LIMIT" or "BY" not in (
-        *(word_at(tokens, position + 2), word_at(tokens, position + 4)),
-    ):
-        return 0
-    end = position + 1
-    while end < len(tokens) and word_at(tokens, end) not in (
-        "LIMIT",
-        "OFFSET",
-        "SETTINGS",
-        "FORMAT",
-    ):
-        if tokens[end].token_type == TokenType.R_PAREN:
-            return 0
-        end = closing(tokens, end) if opens(tokens, end) else end + 1
-        if word_at(tokens, end) == "OFFSET" and word_at(tokens, end + 2) == "BY":
-            end += 1
-    return end if word_at(tokens, end) in ("LIMIT", "OFFSET") else 0
+def next_value(tokens: Tokens, files: list[str]) -> Tokens:
+    """MariaDB's NEXT VALUE FOR s as a call without arguments: a sequence is no table."""
+    kept: Tokens = []
+    position = 0
+    while position < len(tokens):
+        words = [word_at(tokens, position + n) for n in range(3)]
+        if words[0] in ("NEXT", "PREVIOUS") and words[1:] == ["VALUE", "FOR"]:
+            kept += called("nextval", tokens[position])
+            position = name_at(tokens, position + 3)[1]
+        else:
+            kept.append(tokens[position])
+            position += 1
+    return kept if len(kept) < len(tokens) else tokens
 
 
-def paste(tokens: Tokens, position: int, files: list[str]) -> int:
-    """ClickHouse's PASTE JOIN, of which the parser has no PASTE."""
-    return position + 1 if word_at(tokens, position) == "PASTE" else 0
-
-
-def outer(tokens: Tokens, position: int, files: list[str]) -> int:
-    """ClickHouse's LEFT ANY OUTER JOIN, of which the parser has no OUTER."""
-    return position + 1 if word_at(tokens, position) == "OUTER" else 0
-
-
-def named_arguments(tokens: Tokens, files: list[str]) -> Tokens:
-    """ClickHouse's view(from = 1): a keyword before `=` is the name of a parameter."""
-    return as_names(
-        tokens,
-        lambda position, token: (
-            word_at(tokens, position - 1) in ("(", ",")
-            and word_at(tokens, position + 1) == "="
-            and token.text.isalpha()
+OF_MYSQL = (
+    *map(
+        dropping,
+        (
+            outfile,
+            into_variables,
+            odbc,
+            analyse,
+            of_select,
+            examined,
+            cycle,
+            of_change,
+            of_create,
+            of_window,
         ),
-    )
+    ),
+    group_order,
+    next_value,
+    nested_paths,
+)

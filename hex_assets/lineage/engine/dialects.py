@@ -73,6 +73,9 @@ IMPLICIT_RECURSION = frozenset({"tsql", "oracle", "snowflake", "db2"})
 PIPES = frozenset({"bigquery", "databricks", "spark"})
 """Dialects with pipe syntax."""
 
+ANY_ORDER = frozenset({"clickhouse"})
+"""Dialects in which a CTE may read one that is defined after it."""
+
 UNNESTED_PATHS = frozenset({"bigquery", "redshift"})
 """Dialects in which `FROM t, t.items` unnests a column."""
 

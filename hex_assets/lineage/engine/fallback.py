@@ -11,6 +11,7 @@ from hex_assets.lineage.engine.words import closing, name_at
 _ENDS_FROM = frozenset(
     {"where", "select", "group", "group by", "order", "order by", "having", "limit", "set"}
     | {"qualify", "cluster by", "sort by", "distribute by", "window", "start with", "connect by"}
+    | {"returning", "duplicate", "conflict"}
 )
 _QUOTED = (TokenType.STRING, TokenType.IDENTIFIER)
 _BEFORE_TARGET = frozenset({"table", "into", "only", "all", "first"})
@@ -50,13 +51,17 @@ def read_names(tokens: list[Token], *, cut: bool) -> Names:
             if openers:
                 openers.pop()
                 in_from.pop()
+        elif word == "join" and before == "array":  # ClickHouse's: of columns
+            in_from[-1] = False
         elif (
             word in ("from", "join")
             or (word == "using" and changes)
             or (word == "," and in_from[-1])
         ):
             call = openers[-1] if openers else ""
-            from_call = word == "from" and (call in _FROM_FUNCTIONS or before == "distinct")
+            from_call = word == "from" and (
+                call in _FROM_FUNCTIONS or before in ("distinct", "fill")
+            )
             named_so = position + 1 < len(tokens) and tokens[position + 1].text in ("=", "=>", ":=")
             if not from_call and not named_so:
                 if word == "from":

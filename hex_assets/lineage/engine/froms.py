@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from hex_assets.lineage.engine.clickhouse import nested_rows, usable_aliases
 from hex_assets.lineage.engine.dialects import UNNESTED_PATHS
 from hex_assets.lineage.engine.functions import (
     GENERATED,
@@ -70,12 +71,15 @@ class FromReader(PivotReader):
     def join(self, join: exp.Join, scope: Scope, env: Env) -> None:
         """One JOIN: what it adds, and the columns of its condition."""
         if join.args.get("kind") == "ARRAY":  # ClickHouse: ARRAY JOIN expression AS alias
-            for item in [join.this, *join.expressions]:
-                if item is not None:
-                    origins = self.origins(item, scope, env)
+            items = [item for item in (join.this, *join.expressions) if item is not None]
+            with usable_aliases(scope, items):
+                for item in items:
+                    rows = nested_rows(item, scope)
+                    origins = rows.row() if rows else self.origins(item, scope, env, aliases=True)
                     name = item.alias or item.name
                     scope.scalars[name.casefold()] = origins
-                    scope.add(Source(name.casefold(), Produced(origins, [name], WEAK)))
+                    relation = rows or Produced(origins, [name], WEAK)
+                    scope.add(Source(name.casefold(), relation))
             return
         before = [source.relation for source in scope.sources]
         count = len(before)

@@ -8,6 +8,8 @@ from typing import NamedTuple
 from sqlglot import exp, tokenize
 from sqlglot.errors import SqlglotError
 
+from hex_assets.lineage.engine.dialects import HAS_DUAL
+
 _FILE_SCHEMAS = frozenset(
     {"parquet", "json", "csv", "delta", "orc", "avro", "text", "binaryfile", "iceberg"}
 )
@@ -48,6 +50,8 @@ def named(table: exp.Table, dialect: str) -> Named:
         return Named(file=pieces[0])
     if quoted and len(pieces) == 1 and dialect == "databricks" and _PATH.match(pieces[0]):
         return Named(file=pieces[0])
+    if dialect in HAS_DUAL and not quoted and len(pieces) == 1 and pieces[0].upper() == "DUAL":
+        return Named()
     if dialect == "bigquery":
         pieces = _bigquery(pieces)
     return Named(parts=tuple(pieces))

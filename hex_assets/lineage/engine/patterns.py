@@ -135,10 +135,23 @@ def _mutated_rows(sql: str, chunk: list[Token], text: Text, read_text: ReadText)
     if not target or word not in ("UPDATE", "DELETE") or start + 1 >= len(chunk):
         return False
     name = sql[chunk[2].start : chunk[after - 1].end + 1]
-    rest = sql[chunk[start + 1].start : chunk[-1].end + 1]
-    change = f"UPDATE {name} SET" if word == "UPDATE" else f"DELETE FROM {name}"
-    read_text(f"{change} {rest}", text)
+    for begin, end in _commands(chunk, start):
+        rest = sql[chunk[begin + 1].start : chunk[end - 1].end + 1]
+        is_update = word_at(chunk, begin) == "UPDATE"
+        change = f"UPDATE {name} SET" if is_update else f"DELETE FROM {name}"
+        read_text(f"{change} {rest}", text)
     return True
+
+
+def _commands(chunk: list[Token], start: int) -> list[tuple[int, int]]:
+    """Where each of `UPDATE a = 1 WHERE b, DELETE WHERE c` begins and ends."""
+    begins, position = [start], start + 1
+    while position < len(chunk) - 1:
+        if word_at(chunk, position - 1) == "," and word_at(chunk, position) in ("UPDATE", "DELETE"):
+            begins.append(position)
+        position = closing(chunk, position) if word_at(chunk, position) == "(" else position + 1
+    ends = [position - 1 for position in begins[1:]]
+    return list(zip(begins, [*ends, len(chunk)], strict=True))
 
 
 def _inserted_data(chunk: list[Token], text: Text) -> bool:

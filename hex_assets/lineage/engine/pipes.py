@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from hex_assets.lineage.engine.rewriting import Tokens, split
+from hex_assets.lineage.engine.rewriting import Tokens, items_of
 
 
 def with_known_operators(tokens: Tokens, files: list[str]) -> Tokens:
@@ -48,7 +48,7 @@ def _known(word: str, like: Token, rest: Tokens) -> Tokens:
         return select
     if word == "DROP":
         return [*select, _token(TokenType.EXCEPT, "EXCEPT", like), opens, *rest, closes]
-    items = split(rest)
+    items = items_of(rest)
     if word == "SET":
         changed: Tokens = []
         for item in items:

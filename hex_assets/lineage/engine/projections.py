@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from hex_assets.lineage.engine.froms import FromReader
 from hex_assets.lineage.engine.names import text_of
-from hex_assets.lineage.engine.picks import PICKS, like_of, pick_of, picked_by
+from hex_assets.lineage.engine.picks import PICKS, hides, like_of, pick_of, picked_by
 from hex_assets.lineage.engine.reading import Env, Malformed
 from hex_assets.lineage.engine.relations import NOTHING, Derived, Origins, Rest, merged
 from hex_assets.lineage.engine.scopes import Scope
@@ -38,8 +38,15 @@ class ProjectionReader(FromReader):
                 if self.tsql_assigned(item, result, scope, env):
                     continue
             value = item.this if isinstance(item, exp.Alias) else item
+            if scope.later.expressions and isinstance(item, exp.Alias):
+                key = item.alias.casefold()
+                if scope.later.expressions.get(key) is value:
+                    result.add(item.alias, self.later_value(key, scope, env))
+                    continue
             found = self.origins(value, scope, env, aliases=lateral)
             if isinstance(item, exp.Aliases):
+                if self.dialect == "clickhouse":  # sparkbar(9)(a, b)
+                    raise Malformed("a function with parameters was taken for a list of aliases")
                 for alias in item.aliases:
                     result.add(alias.name, found)
                 continue
@@ -146,6 +153,10 @@ class ProjectionReader(FromReader):
             relations = [] if starred is None else [starred]
         else:
             relations = [source.relation for source in scope.sources]
+        for except_ in node.args.get("except_") or ():
+            if isinstance(except_, exp.Literal):  # ClickHouse's EXCEPT ('re')
+                columns = [name for relation in relations for name, _ in relation.star()]
+                hidden.update(name.casefold() for name in columns if hides(name, except_))
         seen_using: set[str] = set()
         for relation in relations:
             apart = own.get(id(relation), ())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from hex_assets.lineage.engine.dialects import IMPLICIT_RECURSION, PIPES
+from hex_assets.lineage.engine.clickhouse import as_lambda, later_aliases
+from hex_assets.lineage.engine.dialects import ANY_ORDER, IMPLICIT_RECURSION, PIPES
 from hex_assets.lineage.engine.projections import ProjectionReader
 from hex_assets.lineage.engine.reading import Cte, Env
 from hex_assets.lineage.engine.relations import (
@@ -66,18 +67,24 @@ class QueryReader(ProjectionReader):
         env = dict(env)
         recursive = bool(clause.args.get("recursive"))
         added = []
+        ordered = not recursive and self.dialect not in ANY_ORDER
         for item in clause.expressions:
             alias = item.args.get("alias")
             names = [column.name for column in alias.columns] if alias is not None else []
             cte = Cte(item.this, env if recursive else dict(env), names)
             cte.scalar = bool(item.args.get("scalar"))
+            if cte.scalar and self.dialect == "clickhouse":
+                cte.node = as_lambda(cte.node)
             key = item.alias.casefold()
             if not recursive and self.dialect in IMPLICIT_RECURSION and _recurs(item.this, key):
                 cte.env[key] = cte
             env[key] = cte
             added.append((item, cte))
-            if not recursive and not _is_expression(cte):
+            if ordered and not _is_expression(cte):
                 self.read_cte(cte, outer)
+        if not recursive and not ordered:
+            for item, cte in added:  # each sees all others, but not itself
+                cte.env.update({i.alias.casefold(): c for i, c in added if i is not item})
         for _, cte in added:
             if not _is_expression(cte):
                 self.read_cte(cte, outer)
@@ -181,9 +188,11 @@ class QueryReader(ProjectionReader):
             if cte.scalar and cte.relation is not None:
                 scope.scalars[key] = cte.relation.row()
             elif cte.scalar:
-                scope.named[key] = cte.node
+                scope.named[key] = cte
         args = node.args
         scope.windows = {w.name.casefold(): w for w in args.get("windows") or ()}
+        if self.dialect == "clickhouse":
+            scope.later.expressions = later_aliases(node)
         self.from_clause(node, scope, env)
         if "connect" in args:
             scope.aliases["level"] = NOTHING  # the depth; of a table only where the catalog has it

@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlglot import exp
 
+from hex_assets.lineage.engine.clickhouse import in_name, joined_value, nested_column
+from hex_assets.lineage.engine.mysql import is_clock
 from hex_assets.lineage.engine.reading import Env, Malformed, Reading
 from hex_assets.lineage.engine.relations import NO, NOTHING, SURE, Origins, Relation, merged
 from hex_assets.lineage.engine.scopes import Scope
@@ -33,10 +35,10 @@ _METHODS = {
 }
 """Methods of a column's value; `schema.name(...)` is a function."""
 _UNIT_FIRST = frozenset(
-    "timestampadd timestampdiff dateadd datediff datediff_big date_diff datetrunc "
+    "timestampadd timestampdiff dateadd datediff datediff_big date_diff datetrunc nextval lastval "
     "date_bucket table".split()
 )
-"""Functions that take a bare word such as HOUR before their values, or the name of a table."""
+"""Functions that take a bare word such as HOUR, a sequence, or a table before their values."""
 _UNITS = frozenset("year quarter month week day hour minute second".split())
 """Units that TRUNC of a date takes as a bare word after it."""
 
@@ -88,14 +90,14 @@ class ExpressionReader:
                 stack += children
                 continue
             if isinstance(item, exp.Column):
-                found.append(self.column(item, scope, aliases, prefer_alias))
+                found.append(self.column(item, scope, env, aliases, prefer_alias))
                 continue
             if isinstance(item, (exp.Select, exp.SetOperation)):
                 found.append(self.query(item, env, scope).row())
                 continue
             if isinstance(item, exp.In) and self.dialect == "clickhouse":
-                field = item.args.get("field")
-                if isinstance(field, exp.Column) and self.in_table(field, scope, env):
+                table = in_name(item, env)
+                if table is not None and self.in_table(table, scope, env):
                     stack.append(item.this)
                     continue
             if isinstance(item, _WITH_NAMES):  # of a model, of a type
@@ -118,6 +120,9 @@ class ExpressionReader:
                 continue
             elif isinstance(item, exp.Table):
                 found.append(self.table_argument(item, scope, env))
+                continue
+            elif isinstance(item, exp.NestedJSONSelect):  # ClickHouse's doc.^part
+                stack.append(item.this)
                 continue
             elif isinstance(item, exp.Columns):
                 found.append(self.picked_row(item, scope, env))
@@ -151,7 +156,10 @@ class ExpressionReader:
             elif isinstance(item, exp.Star) and not isinstance(item.parent, _COUNTS):
                 found.append(_whole_row(item, scope))
                 continue
-            if isinstance(item, exp.Anonymous):
+            if isinstance(item, exp.Anonymous) and self.dialect == "clickhouse":
+                found.append(joined_value(item, self.reading))
+                found.append(self.called_lambda(item.name.casefold(), scope))
+            elif isinstance(item, exp.Anonymous):
                 if len(item.expressions) == 1 and item.name.casefold() == "table":
                     stack.append(_as_table(item.expressions[0]))
                     continue
@@ -168,17 +176,25 @@ class ExpressionReader:
         parts = [part.name for part in field.parts]
         key = parts[0].casefold()
         if len(parts) == 1:
-            if key in scope.aliases or key in scope.scalars or key in scope.named:
+            known = (scope.aliases, scope.scalars, scope.named, scope.later.expressions)
+            if any(key in names for names in known):
                 return False
             cte = env.get(key)
             if cte is not None:
                 return not cte.scalar
             if scope.unqualified(parts[0], prefer_alias=False, aliases=False)[0] == SURE:
                 return False
-        elif scope.relation_named([key]) is not None:
+        elif self.is_column(parts, scope):
             return False
         self.reading.source(tuple(parts))
         return True
+
+    def is_column(self, parts: list[str], scope: Scope) -> bool:
+        """Whether `a.b` is a column of a relation in force, or a field of its column."""
+        starts = [parts[:length] for length in range(1, len(parts))]
+        if any(self.starred(start, scope) is not None for start in starts):
+            return True
+        return scope.unqualified(parts[0], prefer_alias=False, aliases=True)[0] == SURE
 
     def dotted(self, node: exp.Dot, scope: Scope, aliases: bool) -> list[exp.Expr]:
         """The parts of `a.b.method(c)`, which the parser keeps as names: column, arguments."""
@@ -218,7 +234,7 @@ class ExpressionReader:
         inner.scalars = {p.name.casefold(): NOTHING for p in node.expressions}
         if aliases:
             inner.scalars = {**scope.aliases, **inner.scalars}
-        return self.origins(node.this, inner, env)
+        return self.origins(node.this, inner, env, aliases=aliases)
 
     def window(self, node: exp.Window, scope: Scope, env: Env, aliases: bool) -> None:
         """PARTITION BY and ORDER BY of a window."""
@@ -228,7 +244,9 @@ class ExpressionReader:
         if order is not None:
             self.reading.use(self.origins(order, scope, env, aliases=aliases), "order")
 
-    def column(self, node: exp.Column, scope: Scope, aliases: bool, prefer_alias: bool) -> Origins:
+    def column(
+        self, node: exp.Column, scope: Scope, env: Env, aliases: bool, prefer_alias: bool
+    ) -> Origins:
         """The origins of a column reference."""
         if isinstance(node.this, exp.Star):
             qualifier = [part.name for part in node.parts[:-1]]
@@ -239,14 +257,12 @@ class ExpressionReader:
             return NOTHING
         table = node.args.get("table")
         if table is None:
-            level: Scope | None = scope
-            while level is not None and self.dialect == "clickhouse":
-                expression = level.named.pop(name.casefold(), None)
-                if expression is not None:  # left out while it is read: it may use a like column
-                    value = self.origins(expression, level, {}, aliases=aliases)
-                    level.named[name.casefold()] = expression
+            if self.dialect == "clickhouse":
+                value = self.named_value(name.casefold(), scope, env, aliases)
+                if value is not None:
                     return value
-                level = level.parent
+            elif self.dialect == "mysql" and is_clock(node):
+                return NOTHING
             row = self.dialect != "bigquery" or _takes_row(node)
             answer = scope.unqualified(name, prefer_alias=prefer_alias, aliases=aliases, row=row)
             if answer[0] != SURE and name.casefold() in self.reading.variables:
@@ -265,11 +281,53 @@ class ExpressionReader:
             return NOTHING  # of a sequence
         if resolved is None and qualifiers[0].casefold() in self.reading.variables:
             return NOTHING  # the row of a FOR, a struct
+        if self.dialect == "clickhouse" and (resolved is None or not is_short):
+            nested = nested_column([*qualifiers, name], scope)
+            if nested is not None:
+                return nested
         if resolved is None:  # column.field: the first name is the column
             resolved = scope.unqualified(qualifiers[0], prefer_alias=False, aliases=aliases)
         if resolved[0] == NO:
             self.reading.unresolved.setdefault(".".join([*qualifiers, name]))
         return resolved[1]
+
+    def named_value(self, key: str, scope: Scope, env: Env, aliases: bool) -> Origins | None:
+        """What ClickHouse's WITH or any alias of the SELECT names so; None if neither does."""
+        level: Scope | None = scope
+        while level is not None:
+            if aliases and key in level.later.expressions and key not in level.scalars:
+                if key not in level.later.open:
+                    return self.later_value(key, level, env)
+                level.later.meet(key)
+                return None
+            cte = level.named.pop(key, None)
+            if cte is not None:  # left out while it is read: it may use a like column
+                found = self.origins(cte.node, level, cte.env, aliases=aliases)
+                level.named[key] = cte
+                return found
+            aliases = aliases and not level.sources  # out of a lambda, not out of a subquery
+            level = level.parent
+        return None
+
+    def called_lambda(self, key: str, scope: Scope) -> Origins:
+        """The columns in a function that ClickHouse's WITH defines: `x -> x + a AS f`."""
+        level: Scope | None = scope
+        while level is not None:
+            cte = level.named.get(key)
+            if cte is not None and isinstance(cte.node, exp.Lambda):
+                return self.named_value(key, level, cte.env, False) or NOTHING
+            level = level.parent
+        return NOTHING
+
+    def later_value(self, key: str, scope: Scope, env: Env) -> Origins:
+        """The columns of an alias; kept if they are the same wherever it is used."""
+        if key in scope.aliases:
+            return scope.aliases[key]
+        scope.later.open.append(key)
+        found = self.origins(scope.later.expressions[key], scope, env, aliases=True)
+        if not scope.later.closes_circle():
+            scope.aliases[key] = found
+        return found
 
     def starred(self, qualifier: list[str], scope: Scope) -> Relation | None:
         """The relation that `q.*` means."""
@@ -380,7 +438,7 @@ def _is_json_path(node: exp.Lambda, dialect: str) -> bool:
 _SPECIAL = (
     *(exp.Column, exp.Select, exp.SetOperation, exp.Subquery, exp.Exists, exp.Table, exp.In),
     *(exp.DataType, exp.Window, exp.Alias, exp.Dot, exp.Lambda, exp.Comprehension, exp.Anonymous),
-    *(exp.Star, exp.Columns, exp.ModelAttribute),
+    *(exp.Star, exp.Columns, exp.ModelAttribute, exp.NestedJSONSelect),
     *_WITH_NAMES,
 )
 

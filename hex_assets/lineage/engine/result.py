@@ -163,8 +163,6 @@ class Text:
         if any(JINJA_NAME in part or "{{" in part for part in parts):
             self.miss("jinja", "a table's name is a template expression")
             return
-        if len(parts) == 1 and parts[0].casefold() == "dual" and self.dialect in HAS_DUAL:
-            return
         parts = self._full(parts)
         key = self.key(parts)
         if key in self._inside:
@@ -205,7 +203,8 @@ class Text:
         """Adds what was read off the tokens."""
         self._understood += 1
         for parts in names.sources:
-            self.add_source(parts)
+            if [part.casefold() for part in parts] != ["dual"] or self.dialect not in HAS_DUAL:
+                self.add_source(parts)
         for parts in names.targets:
             self.add_target(parts)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
@@ -25,6 +26,9 @@ from hex_assets.lineage.engine.relations import (
     merged,
 )
 
+if TYPE_CHECKING:
+    from hex_assets.lineage.engine.reading import Cte
+
 PIPE_STEP = "__tmp"
 """How the parser names the queries that it makes of the steps of pipe syntax."""
 MAX_STEPS = 1000
@@ -44,6 +48,33 @@ class Source:
 
 
 @dataclass
+class Later:
+    """Aliases that may be used before the place where they are given."""
+
+    expressions: dict[str, exp.Expr] = field(default_factory=dict)
+    open: list[str] = field(default_factory=list)
+    """Aliases that are being read: within its own expression a name is a column."""
+    circle: int | None = None
+    """The outermost of the open ones to which a circle of aliases leads back."""
+
+    def meet(self, key: str) -> None:
+        """Notes that an open alias was asked for; `lower(a) AS a` alone makes no circle."""
+        position = self.open.index(key)
+        if position < len(self.open) - 1:
+            self.circle = position if self.circle is None else min(self.circle, position)
+
+    def closes_circle(self) -> bool:
+        """Ends the innermost open alias; whether it is part of a circle."""
+        self.open.pop()
+        depth = len(self.open)
+        if self.circle is None or self.circle > depth:
+            return False
+        if self.circle == depth:
+            self.circle = None
+        return True
+
+
+@dataclass
 class Scope:
     """The relations of one FROM clause; looks outward for what it does not have."""
 
@@ -53,8 +84,10 @@ class Scope:
     using: dict[str, list[Relation]] = field(default_factory=dict)
     aliases: dict[str, Origins] = field(default_factory=dict)
     scalars: dict[str, Origins] = field(default_factory=dict)
-    named: dict[str, exp.Expr] = field(default_factory=dict)
+    named: dict[str, Cte] = field(default_factory=dict)
     """ClickHouse's `WITH expression AS name`: it is read where the name is."""
+    later: Later = field(default_factory=Later)
+    """ClickHouse's aliases, which hold in all of their SELECT."""
     windows: dict[str, exp.Expr] = field(default_factory=dict)
     """Named windows: `sum(x) OVER w` comes from what `sum(x) OVER (...)` comes from."""
     natural: bool = False

@@ -9,7 +9,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from hex_assets.lineage.engine.dialects import tokenizer
 from hex_assets.lineage.engine.fallback import Names
 from hex_assets.lineage.engine.result import Text
-from hex_assets.lineage.engine.words import name_at
+from hex_assets.lineage.engine.words import name_at, word_at
 
 NO_LINEAGE = frozenset(
     "SHOW GRANT REVOKE EXPLAIN DESCRIBE DESC CALL EXEC EXECUTE BEGIN COMMIT ROLLBACK START END "
@@ -18,7 +18,7 @@ NO_LINEAGE = frozenset(
     "LOAD PRAGMA EXCHANGE RENAME LIST LS REMOVE RM PUT GET MSCK FLUSH PURGE HELP DENY PRINT "
     "TRUNCATE ABORT RETURN RAISE UNSET EXPLAINPLAN IMPORT SYSTEM WATCH UNDROP ASSERT GO WAITFOR "
     "DBCC THROW HANDLER OPEN EXISTS CLUSTER REINDEX XA RESTORE REORG FSCK RAISERROR BREAK CONTINUE "
-    "GOTO SYNC GENERATE CLEAR ADD".split()
+    "GOTO SYNC GENERATE CLEAR ADD BACKUP REPAIR".split()
 )
 """First words of statements that have no lineage by their nature."""
 
@@ -84,6 +84,9 @@ def special(
         start, end = chunk[0].end + 1, chunk[-1].end + 1
         read_text("INSERT" + sql[start:end], text)
         return True
+    if first == "REPLACE" and text.dialect == "clickhouse":
+        read_text("CREATE OR " + sql[chunk[0].start : chunk[-1].end + 1], text)
+        return True
     if first == "CREATE" and _creates_no_data(chunk):
         return True
     if first == "UPDATE STATISTICS":
@@ -100,6 +103,8 @@ def special(
     if first == "DO" and text.dialect == "mysql":
         read_text("SELECT" + sql[chunk[0].end + 1 : chunk[-1].end + 1], text)
         return True
+    if first == "SET" and text.dialect == "mysql" and word_at(chunk, 1) == "STATEMENT":
+        return _set_for(sql, chunk, text, read_statement)
     if first == "UNLOAD":
         return _unload(sql[chunk[0].end + 1 : chunk[-1].end + 1], text, read_text)
     if first == "BULK" and len(chunk) > 3:
@@ -200,7 +205,7 @@ _OTHER_KINDS = frozenset(
     "STREAM TASK STAGE PIPE FUNCTION SCHEMA DATABASE ROLE USER INDEX SEQUENCE WAREHOUSE TRIGGER "
     "TYPE EXTENSION POLICY TAG CATALOG MODEL SECRET INTEGRATION STREAMLIT NOTEBOOK RULE SYNONYM "
     "STATISTICS LOGIN SOURCE VOLUME CONNECTION CREDENTIAL LOCATION RECIPIENT SHARE PROVIDER "
-    "VARIABLE".split()
+    "VARIABLE COLLECTION".split()
 )
 
 
@@ -236,6 +241,15 @@ def _unload(rest: str, text: Text, read_text: ReadText) -> bool:
         read_text(inner[0].text, text)
     elif inner:
         read_text(rest[inner[0].start : inner[-1].end + 1], text)
+    return True
+
+
+def _set_for(sql: str, chunk: list[Token], text: Text, read_statement: ReadStatement) -> bool:
+    """MariaDB's SET STATEMENT max_statement_time = 10 FOR statement."""
+    words = [word_at(chunk, position) for position in range(len(chunk))]
+    if "FOR" not in words[:-1]:
+        return False
+    read_statement(sql, chunk[words.index("FOR") + 1 :], text)
     return True
 
 

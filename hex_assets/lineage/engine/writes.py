@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from hex_assets.lineage.engine.changes import ChangeReader, column_names
+from hex_assets.lineage.engine.clickhouse import parsed_query
 from hex_assets.lineage.engine.names import named
 from hex_assets.lineage.engine.reading import Malformed
 from hex_assets.lineage.engine.scopes import Scope, Source
@@ -95,6 +96,8 @@ class StatementReader(ChangeReader):
                 prop.this, (exp.Literal, exp.Var)
             ):
                 self.reading.files.setdefault(prop.this.name)
+            elif isinstance(prop, exp.DictProperty):
+                self.dictionary(prop, names)
         clone = node.args.get("clone")
         if clone is not None:
             self.plain_source(clone.this)
@@ -113,6 +116,26 @@ class StatementReader(ChangeReader):
             if into is not None:
                 self.reading.written(into.this)
         return True
+
+    def dictionary(self, source: exp.DictProperty, names: list[str]) -> None:
+        """What ClickHouse's dictionary is loaded from: a table, or a query as a string."""
+        told = {
+            item.this.name.casefold(): item.args["value"].name
+            for item in source.args.get("settings") or ()
+        }
+        if str(source.args.get("kind")).casefold() != "clickhouse":
+            return
+        if "query" in told:
+            tree = parsed_query(told["query"])
+            if tree is None:
+                self.reading.dynamic = True
+            else:
+                self.outputs(self.query(tree, {}, None), [])
+        elif "table" in told:
+            parts = [told[key] for key in ("db", "table") if key in told]
+            ref = self.reading.source(tuple(parts))
+            for name in names:
+                self.output(name, frozenset({(ref, name)}))
 
     def insert_all(self, node: exp.MultitableInserts) -> None:
         """Snowflake's INSERT ALL and INSERT FIRST."""
