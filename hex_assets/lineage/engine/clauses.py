@@ -23,7 +23,8 @@ from hex_assets.lineage.engine.clauses_mysql import (
     outfile,
     paste,
 )
-from hex_assets.lineage.engine.clauses_postgres import after_pivot, only, using_operator
+from hex_assets.lineage.engine.clauses_postgres import after_pivot, only, operators, using_operator
+from hex_assets.lineage.engine.clauses_redshift import remove_duplicates, siblings, subscripts
 from hex_assets.lineage.engine.clauses_tsql import changes, namespaces, using_culture, with_schema
 from hex_assets.lineage.engine.pipes import with_known_operators, with_unnest
 from hex_assets.lineage.engine.rewriting import Tokens, dropping, opens
@@ -156,7 +157,8 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
         *map(dropping, (outfile, limit_by, paste, outer)),
         named_arguments,
     ),
-    "postgres": (only, dropping(_json_defaults), dropping(using_operator)),
+    "postgres": (only, *map(dropping, (_json_defaults, using_operator)), operators),
+    "redshift": (remove_duplicates, siblings, dropping(subscripts)),
     "duckdb": (after_pivot,),
     "trino": tuple(map(dropping, (_subset, _json_defaults))),
     "presto": (dropping(_subset),),

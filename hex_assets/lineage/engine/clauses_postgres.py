@@ -1,9 +1,14 @@
-"""Clauses of PostgreSQL and DuckDB that sqlglot's grammar lacks."""
+"""Clauses and operators of PostgreSQL and DuckDB that sqlglot's grammar lacks."""
 
 from __future__ import annotations
 
+import re
+import sys
+
+from sqlglot.tokenizer_core import Token, TokenType
+
 from hex_assets.lineage.engine.rewriting import Tokens, opens
-from hex_assets.lineage.engine.words import closing, word_at
+from hex_assets.lineage.engine.words import STRINGS, closing, word_at
 
 
 def only(tokens: Tokens, files: list[str]) -> Tokens:
@@ -25,6 +30,96 @@ def using_operator(tokens: Tokens, position: int, files: list[str]) -> int:
     """PostgreSQL's ORDER BY a USING >."""
     following = word_at(tokens, position + 1)
     return position + 2 if word_at(tokens, position) == "USING" and following in ("<", ">") else 0
+
+
+_ESCAPED = r"{0}(?:\+([0-9A-Fa-f]{{6}})|([0-9A-Fa-f]{{4}})|({0}))"
+
+
+def unicode_names(tokens: Tokens) -> Tokens:
+    r"""Names such as U&"d\\0061ta" and U&"d!0061ta" UESCAPE '!' as the names that they mean."""
+    kept: Tokens = []
+    position = 0
+    while position < len(tokens):
+        token = tokens[position]
+        name = tokens[position + 2] if position + 2 < len(tokens) else token
+        quoted = name.token_type == TokenType.IDENTIFIER and name.start == token.start + 2
+        if not quoted or word_at(tokens, position) != "U":
+            kept.append(token)
+            position += 1
+            continue
+        position += 3
+        escape = "\\"
+        if word_at(tokens, position) == "UESCAPE" and position + 1 < len(tokens):
+            escape = tokens[position + 1].text or escape
+            position += 2
+        plain = re.sub(_ESCAPED.format(re.escape(escape)), _unescaped, name.text)
+        kept.append(
+            Token(TokenType.IDENTIFIER, plain, token.line, token.col, token.start, name.end)
+        )
+    return kept
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    code = match[1] or match[2]
+    if code is None:
+        return match[3]
+    return chr(int(code, 16)) if int(code, 16) <= sys.maxunicode else match[0]
+
+
+_SIGNS = frozenset("+-*/<>=~!@#%^&|`?")
+_OWN_SIGNS = frozenset("~!@#%^&|`?")
+_BEFORE_VALUES = frozenset(
+    "SELECT DISTINCT ALL WHERE AND OR NOT ON IN CASE WHEN THEN ELSE HAVING RETURNING SET BETWEEN "
+    "VALUES LIMIT OFFSET ANY LIKE ILIKE , ( [".split()
+) | {"ORDER BY", "GROUP BY", "PARTITION BY"}
+
+
+def operators(tokens: Tokens, files: list[str]) -> Tokens:
+    """Operators of PostgreSQL's extensions, such as pgvector's `<#>`, as one that sqlglot has.
+
+    postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-OPERATORS: the longest run of
+    signs is one operator, and only one with signs of its own may end in + or -.
+    """
+    kept: Tokens = []
+    position = 0
+    while position < len(tokens):
+        end = _end_of_operator(tokens, position)
+        if end == position + 1:
+            kept.append(tokens[position])
+        elif position and not _before_value(tokens[position - 1]):
+            first = tokens[position]
+            kept.append(
+                Token(TokenType.AMP, "&", first.line, first.col, first.start, tokens[end - 1].end)
+            )
+        position = end
+    return kept if len(kept) < len(tokens) else tokens
+
+
+def _before_value(token: Token) -> bool:
+    """Whether a sign after it stands before its one value."""
+    return token.text.upper() in _BEFORE_VALUES or _is_sign(token)
+
+
+def _is_sign(token: Token) -> bool:
+    quoted = token.token_type in STRINGS or token.token_type == TokenType.IDENTIFIER
+    return not quoted and bool(token.text) and _SIGNS.issuperset(token.text)
+
+
+def _end_of_operator(tokens: Tokens, start: int) -> int:
+    """The end of a run of two or more tokens that are one operator; else of one token."""
+    if word_at(tokens, start) == "OPERATOR" and opens(tokens, start + 1):
+        return closing(tokens, start + 1)
+    end = start
+    run = ""
+    while end < len(tokens) and _is_sign(tokens[end]):
+        if end > start and tokens[end].start != tokens[end - 1].end + 1:
+            break
+        run += tokens[end].text
+        end += 1
+    while end > start + 1 and run[-1] in "+-" and _OWN_SIGNS.isdisjoint(run):
+        end -= 1
+        run = run[: -len(tokens[end].text)]
+    return max(end, start + 1)
 
 
 def after_pivot(tokens: Tokens, files: list[str]) -> Tokens:

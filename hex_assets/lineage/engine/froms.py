@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from hex_assets.lineage.engine.crosstab import crossed, query_in_string
 from hex_assets.lineage.engine.dialects import UNNESTED_PATHS
 from hex_assets.lineage.engine.functions import (
     GENERATED,
@@ -110,6 +111,8 @@ class FromReader(PivotReader):
             self.unnest(node, scope, env)
         elif isinstance(node, exp.Lateral):
             self.lateral(node, scope, env)
+        elif isinstance(node, exp.AtIndex):
+            self.indexed_path(node, scope, env)
         elif isinstance(node, exp.Pivot):
             self.pivot_statement(node, scope, env)
         elif isinstance(node, (exp.Select, exp.SetOperation, exp.Values)):
@@ -346,6 +349,12 @@ class FromReader(PivotReader):
         if is_dynamic(call, self.dialect):
             self.reading.dynamic = True
             self.add(node, Produced(NOTHING, [], MAYBE), scope)
+            return True
+        query = query_in_string(call, self.dialect)
+        if query is not None:
+            alias = node.args.get("alias")
+            found = self.query(query, {}, None)
+            self.add(node, crossed(found, len(alias.columns) if alias is not None else 0), scope)
             return True
         given = arguments(call)
         if self.dialect == "clickhouse" and given and isinstance(given[0], exp.Query):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from sqlglot.tokenizer_core import Token, TokenType
 
+from hex_assets.lineage.engine import plpgsql
 from hex_assets.lineage.engine.patterns import read_body
 from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.words import STRINGS, closing, name_at, word_at
@@ -31,6 +32,11 @@ _FUNCTIONS = {
 def read_object(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
     """Reads CREATE of such an object, and CDC into a table; False for all other statements."""
     first = chunk[0].text.upper()
+    if text.dialect in plpgsql.DIALECTS and first in ("CREATE", "DO"):
+        if plpgsql.read_routine(sql, chunk, text, read_text):
+            return True
+    if first == "CREATE" and word_at(chunk, 1) == "FOREIGN" and word_at(chunk, 2) == "TABLE":
+        return _foreign_table(chunk, text)
     if text.dialect not in _LAKEHOUSES:
         kinds = _FUNCTIONS.get(text.dialect, ()) if first == "CREATE" else ()
         if not any(word_at(chunk, position) in kinds for position in range(1, 5)):
@@ -43,6 +49,17 @@ def read_object(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -
     if first == "WITH" and word_at(chunk, 2) == "AS" and word_at(chunk, 3) == "PROCEDURE":
         return read_body(chunk, text, read_text)
     return False
+
+
+def _foreign_table(chunk: list[Token], text: Text) -> bool:
+    """CREATE FOREIGN TABLE t (a int) SERVER s: a table whose rows another server has."""
+    start = 3
+    while word_at(chunk, start) in ("IF", "NOT", "EXISTS"):
+        start += 1
+    target, _ = name_at(chunk, start)
+    if target:
+        text.add_created(target)
+    return bool(target)
 
 
 def _rest(sql: str, chunk: list[Token], start: int) -> str:

@@ -104,7 +104,7 @@ def _read_tree(sql: str, chunk: list[Token], tree: exp.Expr, text: Text, dialect
     if isinstance(tree, exp.Alter) and text.rename(tree):
         return True
     schema = text.made if text.made.tables else text.made.schema
-    reading = Reading(dialect, schema, text.deadline)
+    reading = Reading(dialect, schema, text.deadline, parameters=text.parameters)
     if dialect in ("duckdb", "clickhouse"):
         reading.picks = HAS_COLUMNS.search(sql, chunk[0].start, chunk[-1].end + 1) is not None
     try:

@@ -8,7 +8,15 @@ from hex_assets.lineage.engine.froms import FromReader
 from hex_assets.lineage.engine.names import text_of
 from hex_assets.lineage.engine.picks import PICKS, like_of, pick_of, picked_by
 from hex_assets.lineage.engine.reading import Env, Malformed
-from hex_assets.lineage.engine.relations import NOTHING, Derived, Origins, Rest, merged
+from hex_assets.lineage.engine.relations import (
+    MAYBE,
+    NOTHING,
+    Derived,
+    Origins,
+    Produced,
+    Rest,
+    merged,
+)
 from hex_assets.lineage.engine.scopes import Scope
 
 
@@ -22,6 +30,9 @@ class ProjectionReader(FromReader):
         for item in node.expressions:
             if _is_star(item):
                 self.star(item, result, scope, env)
+                continue
+            if isinstance(item, exp.Dot) and isinstance(item.expression, exp.Star):
+                self.fields(item.this, result, scope, env)
                 continue
             if self.reading.picks or isinstance(item, PICKS):
                 if self.picked(item, result, scope, env):
@@ -37,6 +48,16 @@ class ProjectionReader(FromReader):
             if isinstance(item, exp.Alias) or (self.dialect == "tsql" and name):
                 scope.aliases.setdefault(name.casefold(), found)
         return result
+
+    def fields(self, value: exp.Expr, result: Derived, scope: Scope, env: Env) -> None:
+        """`(t.composite).*` and `(f(x)).*`: fields whose names nothing tells; `(t).*` is t.*."""
+        name = value.this if isinstance(value, exp.Paren) else value
+        if isinstance(name, exp.Column) and name.args.get("table") is None:
+            relation = scope.relation_named([name.name.casefold()])
+            if relation is not None:
+                result.pass_on(Rest(relation))
+                return
+        result.pass_on(Rest(Produced(self.origins(value, scope, env), ["*"], MAYBE)))
 
     def picked(self, item: exp.Expr, result: Derived, scope: Scope, env: Env) -> bool:
         """Adds each column that a pattern picks; False where it picks none or they are unknown."""

@@ -167,6 +167,8 @@ class ExpressionReader:
         after.reverse()
         values = [item for item in after if not isinstance(item, exp.Identifier)]
         if not isinstance(base, exp.Identifier):
+            if isinstance(base, exp.Paren) and isinstance(after[0], exp.Identifier):
+                base = self.field_of_row(base, after[0], scope)
             if self.dialect in _METHODS:
                 _as_columns(base)
             return [base, *values]
@@ -183,6 +185,16 @@ class ExpressionReader:
         elif method in _METHODS.get(self.dialect, ()):
             values.append(exp.Column(this=base.copy()))
         return values
+
+    def field_of_row(self, row: exp.Paren, field: exp.Identifier, scope: Scope) -> exp.Expr:
+        """The column that `(t).a` is where t is a table and no column; else the value itself."""
+        name = row.this
+        if not isinstance(name, exp.Column) or name.args.get("table") is not None:
+            return row
+        relation = scope.relation_named([name.name.casefold()])
+        if relation is None or relation.lookup(name.name.casefold(), name.name)[0] == SURE:
+            return row
+        return exp.Column(this=field.copy(), table=name.this.copy())
 
     def lambda_body(self, node: exp.Lambda, scope: Scope, env: Env, aliases: bool) -> Origins:
         """The columns of a lambda, whose parameters are no columns."""
@@ -213,6 +225,8 @@ class ExpressionReader:
         if not name:  # a file's $1
             return NOTHING
         table = node.args.get("table")
+        if self.reading.parameters and node.parts[0].name.casefold() in self.reading.parameters:
+            return NOTHING
         if table is None:
             level: Scope | None = scope
             while level is not None and self.dialect == "clickhouse":

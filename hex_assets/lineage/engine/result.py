@@ -44,6 +44,8 @@ class Text:
         """Whether the query at hand is the condition of a branch: its columns only filter."""
         self.declaring = False
         """Whether the statements at hand are the list of a script's DECLARE."""
+        self.parameters: frozenset[str] = frozenset()
+        """Folded names of the routine's parameters and variables, which are no columns."""
         self.variables: dict[str, str] = {}
         """The script's variables that are set to a string, by their names in capitals."""
         self.reasons: dict[str, str] = {}

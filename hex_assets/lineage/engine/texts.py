@@ -7,6 +7,7 @@ import time
 from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine import bounds, dialects, tokens
+from hex_assets.lineage.engine.clauses_postgres import unicode_names
 from hex_assets.lineage.engine.fallback import read_names
 from hex_assets.lineage.engine.objects import read_object
 from hex_assets.lineage.engine.parsing import be_bounded, parse, unbalanced
@@ -55,7 +56,7 @@ def read_text(sql: str, text: Text) -> None:
     """
     text.spend(len(sql) // CHARACTERS_A_TOKEN)
     tokenizer = dialects.tokenizer(text.dialect)
-    if text.dialect in ("snowflake", "postgres", "redshift", ""):
+    if text.dialect in ("snowflake", ""):
         sql = tokens.without_run_quotes(sql)
     found, cut = tokens.tokenized(sql, tokenizer)
     templated = "{{" in sql or "{%" in sql or "{#" in sql or "%}" in sql
@@ -67,6 +68,8 @@ def read_text(sql: str, text: Text) -> None:
         sql = tokens.without_jinja(sql)
         found, cut = tokens.tokenized(sql, tokenizer)
         text.miss("jinja", "the text holds template expressions that were not rendered")
+    if text.dialect == "postgres" and '&"' in sql:
+        found = unicode_names(found)
     if cut:
         text.miss("cut", "the text ends within a string, name or comment")
     if len(found) > bounds.LIGHT_TEXT and not text.isolated:
