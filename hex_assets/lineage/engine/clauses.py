@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from sqlglot.tokenizer_core import TokenType
 
+from hex_assets.lineage.engine.clauses_json import json_options
 from hex_assets.lineage.engine.clauses_lakehouse import all_by_name, schema_evolution, window_calls
 from hex_assets.lineage.engine.clauses_mysql import (
     analyse,
@@ -23,7 +24,13 @@ from hex_assets.lineage.engine.clauses_mysql import (
     outfile,
     paste,
 )
-from hex_assets.lineage.engine.clauses_postgres import after_pivot, only, operators, using_operator
+from hex_assets.lineage.engine.clauses_postgres import (
+    after_pivot,
+    only,
+    operators,
+    small_clauses,
+    using_operator,
+)
 from hex_assets.lineage.engine.clauses_redshift import remove_duplicates, siblings, subscripts
 from hex_assets.lineage.engine.clauses_tsql import changes, namespaces, using_culture, with_schema
 from hex_assets.lineage.engine.pipes import with_known_operators, with_unnest
@@ -157,7 +164,11 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
         *map(dropping, (outfile, limit_by, paste, outer)),
         named_arguments,
     ),
-    "postgres": (only, *map(dropping, (_json_defaults, using_operator)), operators),
+    "postgres": (
+        *(only, json_options),
+        *map(dropping, (_json_defaults, using_operator, small_clauses)),
+        operators,
+    ),
     "redshift": (remove_duplicates, siblings, dropping(subscripts)),
     "duckdb": (after_pivot,),
     "trino": tuple(map(dropping, (_subset, _json_defaults))),

@@ -32,6 +32,24 @@ def using_operator(tokens: Tokens, position: int, files: list[str]) -> int:
     return position + 2 if word_at(tokens, position) == "USING" and following in ("<", ">") else 0
 
 
+def small_clauses(tokens: Tokens, position: int, files: list[str]) -> int:
+    """AT LOCAL, USING (a) AS j, RETURNING WITH (OLD AS o), and the colon of psql's :'name'."""
+    word = word_at(tokens, position)
+    if word == "AT" and word_at(tokens, position + 1) == "LOCAL":
+        return position + 2
+    if word == "AS" and word_at(tokens, position - 1) == ")":
+        start = position - 1
+        while start > 0 and not opens(tokens, start):
+            start -= 1
+        return position + 2 if word_at(tokens, start - 1) == "USING" else 0
+    if word == "WITH" and word_at(tokens, position - 1) == "RETURNING":
+        return closing(tokens, position + 1) if opens(tokens, position + 1) else 0
+    following = tokens[position + 1] if word == ":" and position + 1 < len(tokens) else None
+    if following is not None and following.token_type == TokenType.STRING:
+        return position + 1 if following.start == tokens[position].end + 1 else 0
+    return 0
+
+
 _ESCAPED = r"{0}(?:\+([0-9A-Fa-f]{{6}})|([0-9A-Fa-f]{{4}})|({0}))"
 
 

@@ -31,7 +31,7 @@ from hex_assets.lineage.engine.relations import (
     merged,
 )
 from hex_assets.lineage.engine.scopes import Scope, Source
-from hex_assets.lineage.engine.unnesting import unnested_fields
+from hex_assets.lineage.engine.unnesting import numbered, unnested_fields
 
 _FLATTEN = ["SEQ", "KEY", "PATH", "INDEX", "VALUE", "THIS"]
 
@@ -167,7 +167,7 @@ class FromReader(PivotReader):
                 return
         if len(name.parts) > 1 and self.dialect in UNNESTED_PATHS:
             qualifiers = [piece.name for piece in node.parts[:-1]]
-            if qualifiers and scope.relation_named([qualifiers[0].casefold()]) is not None:
+            if qualifiers and scope.has_path(qualifiers[0].casefold()):
                 found = scope.qualified(qualifiers, node.parts[-1].name)
                 fields = MAYBE if self.dialect == "bigquery" else WEAK
                 relation = Produced(found[1] if found else NOTHING, [], fields)
@@ -277,6 +277,9 @@ class FromReader(PivotReader):
             self.add(node, relation, scope)
         elif isinstance(inner, exp.Table) and not isinstance(inner.this, exp.Func):
             self.table(inner, scope, env)
+        elif isinstance(inner, exp.Unnest):
+            inner.set("alias", node.args.get("alias"))
+            self.unnest(inner, scope, env)
         else:
             self.function(node, inner, scope, env)
 
@@ -311,7 +314,13 @@ class FromReader(PivotReader):
         inner = call.this if isinstance(call, (exp.TableFromRows,)) else call
         known = columns_of(inner, self.dialect, node.alias) if inner is not None else []
         if known and not names:
+            if node.args.get("ordinality"):
+                scope.add(Source(node.alias.casefold(), numbered(origins, [*known, "ordinality"])))
+                return
             scope.add(Source(node.alias.casefold(), Produced(origins, known)))
+            return
+        if node.args.get("ordinality") and names:
+            scope.add(Source(node.alias.casefold(), numbered(origins, names)))
             return
         fields = 0 if names else MAYBE
         if isinstance(inner, exp.Explode) and self.dialect == "snowflake":

@@ -35,8 +35,9 @@ def read_object(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -
     if text.dialect in plpgsql.DIALECTS and first in ("CREATE", "DO"):
         if plpgsql.read_routine(sql, chunk, text, read_text):
             return True
-    if first == "CREATE" and word_at(chunk, 1) == "FOREIGN" and word_at(chunk, 2) == "TABLE":
-        return _foreign_table(chunk, text)
+    if first == "CREATE" and word_at(chunk, 2) == "TABLE":
+        if word_at(chunk, 1) in _ELSEWHERE.get(text.dialect, ()):
+            return _foreign_table(chunk, text)
     if text.dialect not in _LAKEHOUSES:
         kinds = _FUNCTIONS.get(text.dialect, ()) if first == "CREATE" else ()
         if not any(word_at(chunk, position) in kinds for position in range(1, 5)):
@@ -51,8 +52,21 @@ def read_object(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -
     return False
 
 
+_ELSEWHERE = {"postgres": ("FOREIGN",), "redshift": ("EXTERNAL",)}
+"""How a table is called whose rows are elsewhere."""
+
+
 def _foreign_table(chunk: list[Token], text: Text) -> bool:
-    """CREATE FOREIGN TABLE t (a int) SERVER s: a table whose rows another server has."""
+    """CREATE FOREIGN TABLE t (a int) SERVER s, CREATE EXTERNAL TABLE t (a int) LOCATION 's3://x'.
+
+    Not one that is made of a query.
+    """
+    words = [word_at(chunk, position) for position in range(len(chunk))]
+    if any(words[n] == "AS" and words[n + 1] in (*_QUERY, "(") for n in range(len(words) - 1)):
+        return False
+    for position in range(len(chunk) - 1):
+        if words[position] == "LOCATION" and chunk[position + 1].token_type in STRINGS:
+            text.add_file(chunk[position + 1].text)
     start = 3
     while word_at(chunk, start) in ("IF", "NOT", "EXISTS"):
         start += 1

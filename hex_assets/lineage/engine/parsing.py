@@ -91,7 +91,8 @@ def _let_go(trees: list[exp.Expr | None]) -> None:
 def _read_tree(sql: str, chunk: list[Token], tree: exp.Expr, text: Text, dialect: str) -> bool:
     if isinstance(tree, exp.Command):
         words = {token.text.upper() for token in chunk}
-        if chunk[0].text.upper() in ("SET", "ALTER") and not words & {"SELECT", "FROM", "SWAP"}:
+        rights = "PRIVILEGES" in words and chunk[0].text.upper() == "ALTER"
+        if rights or chunk[0].text.upper() in ("SET", "ALTER") and not words & {"SELECT", "FROM", "SWAP"}:
             return True  # options, partitions, sessions: no rows are read or written
         text.first_error = text.first_error or f"the statement {tree.name} is not understood"
         return False

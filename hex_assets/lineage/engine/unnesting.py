@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from hex_assets.lineage.engine.relations import MAYBE, NO, Origins
+from hex_assets.lineage.engine.relations import MAYBE, NO, NOTHING, Derived, Origins
 
 _SCALARS = (
     exp.GenerateDateArray,
@@ -31,6 +31,16 @@ _GA4_FIELDS = {
         "item_params".split()
     ),
 }
+
+
+def numbered(origins: Origins, names: list[str]) -> Derived:
+    """The columns of f(x) WITH ORDINALITY AS t (a, n): the last one is the row's number."""
+    result = Derived()
+    *values, position = names if len(names) > 1 else [*names, "ordinality"]
+    for name in values:
+        result.add(name, origins)
+    result.add(position, NOTHING)
+    return result
 
 
 def unnested_fields(node: exp.Unnest, alias: str, origins: Origins) -> tuple[list[str], int]:
