@@ -33,8 +33,10 @@ def using_operator(tokens: Tokens, position: int, files: list[str]) -> int:
 
 
 def small_clauses(tokens: Tokens, position: int, files: list[str]) -> int:
-    """AT LOCAL, USING (a) AS j, RETURNING WITH (OLD AS o), and the colon of psql's :'name'."""
+    """AT LOCAL, USING (a) AS j, RETURNING WITH (OLD AS o), 1_000, the colon of psql's :'name'."""
     word = word_at(tokens, position)
+    if word[:1] == "_" and position and tokens[position - 1].token_type == TokenType.NUMBER:
+        return position + 1 if tokens[position].start == tokens[position - 1].end + 1 else 0
     if word == "AT" and word_at(tokens, position + 1) == "LOCAL":
         return position + 2
     if word == "AS" and word_at(tokens, position - 1) == ")":
