@@ -31,7 +31,12 @@ from hex_assets.lineage.engine.clauses_postgres import (
     small_clauses,
     using_operator,
 )
-from hex_assets.lineage.engine.clauses_redshift import remove_duplicates, siblings, subscripts
+from hex_assets.lineage.engine.clauses_redshift import (
+    column_attributes,
+    remove_duplicates,
+    siblings,
+    subscripts,
+)
 from hex_assets.lineage.engine.clauses_tsql import changes, namespaces, using_culture, with_schema
 from hex_assets.lineage.engine.pipes import with_known_operators, with_unnest
 from hex_assets.lineage.engine.rewriting import Tokens, dropping, opens
@@ -169,7 +174,7 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
         *map(dropping, (_json_defaults, using_operator, small_clauses)),
         operators,
     ),
-    "redshift": (remove_duplicates, siblings, dropping(subscripts)),
+    "redshift": (column_attributes, remove_duplicates, siblings, dropping(subscripts)),
     "duckdb": (after_pivot,),
     "trino": tuple(map(dropping, (_subset, _json_defaults))),
     "presto": (dropping(_subset),),

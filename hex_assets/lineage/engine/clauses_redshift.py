@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from hex_assets.lineage.engine.rewriting import Tokens
-from hex_assets.lineage.engine.words import word_at
+from hex_assets.lineage.engine.rewriting import Tokens, opens
+from hex_assets.lineage.engine.words import closing, word_at
 
 
 def subscripts(tokens: Tokens, position: int, files: list[str]) -> int:
@@ -35,6 +35,33 @@ def siblings(tokens: Tokens, files: list[str]) -> Tokens:
             )
             return [*tokens[:position], by, *tokens[position + 3 :]]
     return tokens
+
+
+_OF_COLUMNS = {"DISTKEY": 1, "SORTKEY": 1, "ENCODE": 2}
+"""Attributes of a column, with their tokens."""
+
+
+def column_attributes(tokens: Tokens, files: list[str]) -> Tokens:
+    """CREATE TABLE t (a int ENCODE az64 DISTKEY) BACKUP NO, without what says how rows are kept."""
+    words = [word_at(tokens, position) for position in range(min(5, len(tokens)))]
+    if not words or words[0] != "CREATE" or "TABLE" not in words:
+        return tokens
+    start = next((n for n in range(len(tokens)) if opens(tokens, n)), len(tokens))
+    end = closing(tokens, start)
+    if "AS" in [word_at(tokens, position) for position in range(end, len(tokens))]:
+        return tokens
+    kept = [token for token in tokens[:start] if token.text.upper() != "LOCAL"]
+    position = start
+    while position < end:
+        word = word_at(tokens, position)
+        if word == "IDENTITY" and opens(tokens, position + 1):
+            position = closing(tokens, position + 1)
+        elif word in _OF_COLUMNS and not opens(tokens, position - 1):
+            position += _OF_COLUMNS[word]
+        else:
+            kept.append(tokens[position])
+            position += 1
+    return kept if len(kept) < len(tokens) else tokens
 
 
 _WHOLE_ROWS = (

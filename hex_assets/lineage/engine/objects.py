@@ -182,6 +182,10 @@ def _function(sql: str, chunk: list[Token], start: int, text: Text, read_text: R
         if table and position + 2 < len(chunk) and text.dialect == "duckdb":
             read_text(_rest(sql, chunk, position + 2), text)
             return True
+        if word_at(chunk, position) == "BEGIN" and word_at(chunk, position + 1) == "ATOMIC":
+            if position + 2 < len(chunk):
+                read_text(_rest(sql, chunk, position + 2), text)
+            return True
         opens = word_at(chunk, position) in ("AS", "RETURN") and word_at(chunk, position + 1) == "("
         if opens and word_at(chunk, position + 2) in _QUERY and text.dialect not in _LAKEHOUSES:
             end = closing(chunk, position + 1) - 1

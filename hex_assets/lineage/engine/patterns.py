@@ -104,6 +104,8 @@ def _moved_rows(chunk: list[Token], text: Text) -> bool:
         if word == "APPEND" and following == "FROM":
             return _other_table(chunk, position, ("FROM",), target, text)
         if word in ("ATTACH", "REPLACE") and following == "PARTITION":
+            if text.dialect == "postgres":  # ... FOR VALUES FROM (a) TO (b)
+                return True
             return _other_table(chunk, position, ("FROM",), target, text)
         if word == "MOVE" and following == "PARTITION":
             return _other_table(chunk, position, ("TO", "TABLE"), target, text, moves=True)
@@ -265,6 +267,11 @@ def _trained(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> b
             end = closing(chunk, position + 1)
             read_text(sql[chunk[position + 1].end + 1 : chunk[end - 1].start], text)
             return True
+        if word == "FROM" and text.dialect == "redshift":  # FROM table TARGET column
+            parts, _ = name_at(chunk, position + 1)
+            text.add_source(parts)
+            text.understood()
+            return bool(parts)
         if word == "AS" and following in {*_QUERY_STARTS, "("}:
             read_text(sql[chunk[position + 1].start : chunk[-1].end + 1], text)
             return True

@@ -72,7 +72,7 @@ def _tokens(sql: str, text: Text) -> Tokens:
 def _parameters(chunk: Tokens) -> frozenset[str]:
     """The names of a routine's parameters, folded."""
     start = next((n for n, t in enumerate(chunk) if t.token_type == TokenType.L_PAREN), len(chunk))
-    names = {"new", "old", "found"}
+    names = {"new", "old", "found", "sqlerrm", "sqlstate"}
     starts = True
     for position in range(start + 1, closing(chunk, start) - 1):
         token = chunk[position]

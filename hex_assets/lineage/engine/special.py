@@ -18,7 +18,8 @@ NO_LINEAGE = frozenset(
     "DEALLOCATE PREPARE FETCH CLOSE LISTEN NOTIFY COMMENT CHECK CHECKPOINT ATTACH DETACH INSTALL "
     "LOAD PRAGMA EXCHANGE RENAME LIST LS REMOVE RM PUT GET MSCK FLUSH PURGE HELP DENY PRINT "
     "TRUNCATE ABORT RETURN RAISE UNSET EXPLAINPLAN IMPORT SYSTEM WATCH UNDROP ASSERT GO WAITFOR "
-    "CANCEL DBCC THROW HANDLER OPEN EXISTS CLUSTER REINDEX XA RESTORE REORG FSCK".split()
+    "CANCEL MOVE REASSIGN SECURITY DBCC THROW HANDLER OPEN EXISTS CLUSTER REINDEX XA RESTORE "
+    "REORG FSCK".split()
 )
 """First words of statements that have no lineage by their nature."""
 
@@ -76,6 +77,8 @@ def special(
     if first == "CREATE" and _creates_no_data(chunk):
         return True
     if first == "UPDATE STATISTICS":
+        return True
+    if first == "DROP" and len(chunk) > 1 and chunk[1].text.upper() in _DROPPED:
         return True
     if first == "USE" and len(chunk) > 1 and text.dialect not in ("snowflake", "databricks"):
         parts, after = name_at(chunk, 1)
@@ -240,8 +243,15 @@ def _conditions(sql: str, head: list[Token], text: Text, read_statement: ReadSta
 
 _OTHER_KINDS = frozenset(
     "STREAM TASK STAGE PIPE FUNCTION SCHEMA DATABASE ROLE USER INDEX SEQUENCE WAREHOUSE TRIGGER "
-    "TYPE EXTENSION POLICY TAG CATALOG MODEL".split()
+    "TYPE EXTENSION POLICY TAG CATALOG MODEL STATISTICS PUBLICATION SUBSCRIPTION SERVER CAST "
+    "DOMAIN AGGREGATE OPERATOR COLLATION LANGUAGE TABLESPACE TEXT GROUP LIBRARY DATASHARE".split()
 )
+
+
+_DROPPED = frozenset(
+    "OWNED TRIGGER MODEL RULE POLICY OPERATOR CAST AGGREGATE DATASHARE RLS MASKING LIBRARY".split()
+)
+"""What sqlglot cannot drop; none of it has rows."""
 
 
 def _creates_no_data(chunk: list[Token]) -> bool:
