@@ -26,6 +26,7 @@ from hex_assets.lineage.engine.clauses_mysql import (
 )
 from hex_assets.lineage.engine.clauses_postgres import (
     after_pivot,
+    copied,
     only,
     operators,
     small_clauses,
@@ -170,7 +171,7 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
         named_arguments,
     ),
     "postgres": (
-        *(only, json_options),
+        *(only, json_options, copied),
         *map(dropping, (_json_defaults, using_operator, small_clauses)),
         operators,
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot.tokenizer_core import TokenType
 
-from hex_assets.lineage.engine.rewriting import Tokens, opens
+from hex_assets.lineage.engine.rewriting import Tokens, as_name, opens
 from hex_assets.lineage.engine.words import closing, word_at
 
 _FUNCTIONS = frozenset(
@@ -37,11 +37,19 @@ def json_options(tokens: Tokens, files: list[str]) -> Tokens:
             if end > position:
                 position = end
                 continue
+        if word_at(tokens, position) == "NESTED" and _is_string(tokens, position + 1):
+            kept.append(tokens[position])  # NESTED [PATH] '$.a[*]'
+            kept.append(as_name(tokens[position], "PATH"))
+            position += 1
         kind = tokens[position].token_type
         depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
         kept.append(tokens[position])
         position += 1
-    return kept if len(kept) < len(tokens) else tokens
+    return kept if len(kept) != len(tokens) else tokens
+
+
+def _is_string(tokens: Tokens, position: int) -> bool:
+    return position < len(tokens) and tokens[position].token_type == TokenType.STRING
 
 
 def _end_of_option(tokens: Tokens, position: int, last: int) -> int:

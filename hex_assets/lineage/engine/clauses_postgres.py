@@ -7,7 +7,7 @@ import sys
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from hex_assets.lineage.engine.rewriting import Tokens, opens
+from hex_assets.lineage.engine.rewriting import Tokens, as_name, opens
 from hex_assets.lineage.engine.words import STRINGS, closing, word_at
 
 
@@ -32,6 +32,20 @@ def using_operator(tokens: Tokens, position: int, files: list[str]) -> int:
     return position + 2 if word_at(tokens, position) == "USING" and following in ("<", ">") else 0
 
 
+def copied(tokens: Tokens, files: list[str]) -> Tokens:
+    """COPY t FROM PROGRAM 'x' WHERE y as COPY t FROM STDIN."""
+    if word_at(tokens, 0) != "COPY" or opens(tokens, 1):  # not COPY (SELECT ... WHERE ...) TO
+        return tokens
+    kept: Tokens = []
+    for position, token in enumerate(tokens):
+        if word_at(tokens, position) == "WHERE":
+            break
+        if word_at(tokens, position - 1) != "PROGRAM":
+            stdin = word_at(tokens, position) == "PROGRAM"
+            kept.append(as_name(token, "STDIN") if stdin else token)
+    return kept if len(kept) < len(tokens) else tokens
+
+
 def small_clauses(tokens: Tokens, position: int, files: list[str]) -> int:
     """AT LOCAL, USING (a) AS j, RETURNING WITH (OLD AS o), 1_000, the colon of psql's :'name'."""
     word = word_at(tokens, position)
@@ -46,6 +60,8 @@ def small_clauses(tokens: Tokens, position: int, files: list[str]) -> int:
         return position + 2 if word_at(tokens, start - 1) == "USING" else 0
     if word == "WITH" and word_at(tokens, position - 1) == "RETURNING":
         return closing(tokens, position + 1) if opens(tokens, position + 1) else 0
+    if word == "OVERRIDING" and word_at(tokens, position + 2) == "VALUE":  # of a MERGE
+        return position + 3
     following = tokens[position + 1] if word == ":" and position + 1 < len(tokens) else None
     if following is not None and following.token_type == TokenType.STRING:
         return position + 1 if following.start == tokens[position].end + 1 else 0

@@ -10,7 +10,6 @@ from hex_assets.lineage.engine.functions import (
     GENERATED,
     arguments,
     call_name,
-    columns_of,
     files_of,
     is_dynamic,
     table_of,
@@ -31,7 +30,7 @@ from hex_assets.lineage.engine.relations import (
     merged,
 )
 from hex_assets.lineage.engine.scopes import Scope, Source
-from hex_assets.lineage.engine.unnesting import numbered, unnested_fields
+from hex_assets.lineage.engine.unnesting import known_rows, unnested_fields
 
 _FLATTEN = ["SEQ", "KEY", "PATH", "INDEX", "VALUE", "THIS"]
 
@@ -312,15 +311,9 @@ class FromReader(PivotReader):
         if not scope.sources and scope.parent is None:  # header=true, CSV: options, no columns
             self.reading.unresolved = unresolved
         inner = call.this if isinstance(call, (exp.TableFromRows,)) else call
-        known = columns_of(inner, self.dialect, node.alias) if inner is not None else []
-        if known and not names:
-            if node.args.get("ordinality"):
-                scope.add(Source(node.alias.casefold(), numbered(origins, [*known, "ordinality"])))
-                return
-            scope.add(Source(node.alias.casefold(), Produced(origins, known)))
-            return
-        if node.args.get("ordinality") and names:
-            scope.add(Source(node.alias.casefold(), numbered(origins, names)))
+        known = known_rows(node, inner, origins, names, self.dialect)
+        if known is not None:
+            scope.add(Source(node.alias.casefold(), known))
             return
         fields = 0 if names else MAYBE
         if isinstance(inner, exp.Explode) and self.dialect == "snowflake":

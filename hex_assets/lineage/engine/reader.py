@@ -25,7 +25,7 @@ _METHODS = {
 }
 """Methods of a column's value; `schema.name(...)` is a function."""
 _UNIT_FIRST = frozenset(
-    "timestampadd timestampdiff dateadd datediff datediff_big date_diff datetrunc "
+    "timestampadd timestampdiff dateadd datediff datediff_big date_diff datetrunc datepart "
     "date_bucket".split()
 )
 """Functions that take a bare word such as HOUR before their values."""

@@ -31,10 +31,15 @@ def dropping(
     return rewrite
 
 
+def as_name(token: Token, name: str) -> Token:
+    """A name in the place of a token."""
+    return Token(TokenType.VAR, name, token.line, token.col, token.start, token.end)
+
+
 def as_names(tokens: Tokens, is_name: Callable[[int, Token], bool]) -> Tokens:
     """The keywords that are names as names; the same list where there are none."""
     kept = [
-        Token(TokenType.VAR, token.text, token.line, token.col, token.start, token.end)
+        as_name(token, token.text)
         if token.token_type != TokenType.VAR and is_name(position, token)
         else token
         for position, token in enumerate(tokens)
