@@ -322,7 +322,7 @@ def _recursive_view(sql: str, chunk: list[Token], text: Text, read_text: ReadTex
             return False
         name = sql[chunk[start].start : chunk[after - 1].end + 1]
         own = sql[chunk[after - 1].start : chunk[after - 1].end + 1]
-        columns = sql[chunk[after].start : token.start] if position > after else ""
+        columns = " ".join(sql[t.start : t.end + 1] for t in chunk[after:position])
         query = sql[chunk[position + 1].start : chunk[-1].end + 1]
         names = columns.strip().strip("()") or "*"
         read_text(

@@ -9,7 +9,7 @@ from sqlglot import exp
 from hex_assets.lineage.engine.bounds import Heavy
 from hex_assets.lineage.engine.dialects import SENSITIVE_TABLES, THREE_LEVELS
 from hex_assets.lineage.engine.fallback import Names
-from hex_assets.lineage.engine.made import MadeTables
+from hex_assets.lineage.engine.made import CHANGES, MadeTables
 from hex_assets.lineage.engine.names import named
 from hex_assets.lineage.engine.reading import USAGES, Reading
 from hex_assets.lineage.engine.relations import TableRef
@@ -119,7 +119,7 @@ class Text:
                 if into.args.get("temporary") or ref.parts[-1].startswith("#"):
                     self._temporary.add(self.key(ref.parts))
                 self._inside.add(self.key(ref.parts))
-        if isinstance(tree, (exp.Create, exp.Insert)) or into is not None:
+        if isinstance(tree, (exp.Create, *CHANGES)) or into is not None:
             self.made.add(tree, reading)
 
     def _created(self, tree: exp.Create, reading: Reading) -> None:
