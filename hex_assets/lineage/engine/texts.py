@@ -157,10 +157,11 @@ def read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = Fals
             text.miss("too_slow", f"the text took over {TIME_LIMIT_SECONDS:g} s")
         except TooWide:
             text.miss("too_large", f"a query has more than {MAX_COLUMNS:,} columns")
-    names = read_names(chunk, cut=cut or unbalanced(chunk))
+    paths = text.dialect in dialects.UNNESTED_PATHS
+    unfinished = unbalanced(chunk) or chunk[-1].token_type == TokenType.DOT
+    names = read_names(chunk, cut=cut or unfinished, paths=paths)
     text.add_names(names)
     if not text.reasons:
-        unfinished = unbalanced(chunk)
         text.miss(
             "cut" if unfinished else "syntax",
             "the text ends early" if unfinished else text.first_error or "no dialect parses it",
