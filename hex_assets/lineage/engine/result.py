@@ -91,6 +91,8 @@ class Text:
     def add(self, reading: Reading, tree: exp.Expr) -> None:
         """Adds a statement that was read."""
         self._understood += 1
+        if "jinja" in self.reasons:
+            _forget_templates(reading)
         if self.condition:
             reading.outputs.clear()
             for _, usages in reading.uses.values():
@@ -134,7 +136,7 @@ class Text:
 
     def add_source(self, parts: Parts) -> None:
         """Adds a table that is read, unless the text made it itself."""
-        if any(JINJA_NAME in part for part in parts):
+        if _is_template(parts):
             self.miss("jinja", "a table's name is a template expression")
             return
         key = self.key(parts)
@@ -146,7 +148,7 @@ class Text:
 
     def add_target(self, parts: Parts) -> None:
         """Adds a table that is written."""
-        if any(JINJA_NAME in part for part in parts):
+        if _is_template(parts):
             self.miss("jinja", "a table's name is a template expression")
             return
         if self.key(parts) in self._targets:
@@ -327,6 +329,21 @@ class Text:
                 for table, column, usages in found.values()
             ]
         )
+
+
+def _is_template(parts: Parts) -> bool:
+    return any(JINJA_NAME in part or "{{" in part for part in parts)
+
+
+def _forget_templates(reading: Reading) -> None:
+    """Leaves out columns that only a template names."""
+    reading.outputs = [
+        (output, frozenset(item for item in origins if JINJA_NAME not in item[1]))
+        for output, origins in reading.outputs
+        if JINJA_NAME not in output
+    ]
+    reading.uses = {key: use for key, use in reading.uses.items() if JINJA_NAME not in use[0]}
+    reading.unresolved = {name: None for name in reading.unresolved if JINJA_NAME not in name}
 
 
 _IN_ORDER = {
