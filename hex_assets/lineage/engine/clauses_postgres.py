@@ -54,10 +54,10 @@ def small_clauses(tokens: Tokens, position: int, files: list[str]) -> int:
     if word == "AT" and word_at(tokens, position + 1) == "LOCAL":
         return position + 2
     if word == "AS" and word_at(tokens, position - 1) == ")":
-        start = position - 1
-        while start > 0 and not opens(tokens, start):
+        start = position - 2
+        while start > 0 and tokens[start].token_type in _IN_LIST:
             start -= 1
-        return position + 2 if word_at(tokens, start - 1) == "USING" else 0
+        return position + 2 if opens(tokens, start) and word_at(tokens, start - 1) == "USING" else 0
     if word == "WITH" and word_at(tokens, position - 1) == "RETURNING":
         return closing(tokens, position + 1) if opens(tokens, position + 1) else 0
     if word == "OVERRIDING" and word_at(tokens, position + 2) == "VALUE":  # of a MERGE
@@ -66,6 +66,9 @@ def small_clauses(tokens: Tokens, position: int, files: list[str]) -> int:
     if following is not None and following.token_type == TokenType.STRING:
         return position + 1 if following.start == tokens[position].end + 1 else 0
     return 0
+
+
+_IN_LIST = (TokenType.VAR, TokenType.IDENTIFIER, TokenType.COMMA)
 
 
 _ESCAPED = r"{0}(?:\+([0-9A-Fa-f]{{6}})|([0-9A-Fa-f]{{4}})|({0}))"
@@ -152,7 +155,10 @@ def _end_of_operator(tokens: Tokens, start: int) -> int:
             break
         run += tokens[end].text
         end += 1
-    while end > start + 1 and run[-1] in "+-" and _OWN_SIGNS.isdisjoint(run):
+    while end > start + 1 and (
+        tokens[end - 1].token_type == TokenType.PLACEHOLDER  # a = ?
+        or (run[-1] in "+-" and _OWN_SIGNS.isdisjoint(run))
+    ):
         end -= 1
         run = run[: -len(tokens[end].text)]
     return max(end, start + 1)
