@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from hex_assets.lineage.engine.conflicts import assigned, excluded
 from hex_assets.lineage.engine.functions import files_of, table_of
 from hex_assets.lineage.engine.mysql import read_for_others
 from hex_assets.lineage.engine.names import is_remote, named
@@ -92,9 +93,10 @@ class ChangeReader(QueryReader):
         else:
             ref = self.reading.written(target)
         query = node.args.get("expression")
+        relation: Relation = Derived()
         if isinstance(query, exp.Expr):
             if isinstance(query, exp.Values):
-                relation: Relation = self.values(query, env, None)
+                relation = self.values(query, env, None)
                 known = list(ref.columns.values()) if ref is not None and ref.columns else []
                 self.outputs(relation, column_names(target) or known)
             elif isinstance(query, exp.Table):
@@ -103,12 +105,19 @@ class ChangeReader(QueryReader):
                 self.outputs(within.sources[0].relation, column_names(target), ref)
             else:
                 by_position = None if node.args.get("by_name") else ref
-                self.outputs(self.query(query, env, None), column_names(target), by_position)
+                relation = self.query(query, env, None)
+                self.outputs(relation, column_names(target), by_position)
         conflict = node.args.get("conflict")
         if conflict is not None and ref is not None:
             scope = Scope(self.dialect)
             alias = target.alias if isinstance(target, exp.Table) else ""
             scope.add(Source((alias or ref.parts[-1]).casefold(), BaseTable(ref)))
+            if self.dialect in ("postgres", "duckdb"):
+                columns = column_names(target) or list((ref.columns or {}).values())
+                scope.parent = Scope(self.dialect)  # only named in full: a bare name is the table's
+                scope.parent.add(Source("excluded", excluded(node, relation, columns)))
+                for name, value in assigned(conflict):
+                    self.output(name, self.origins(value, scope, env))
             self.origins(conflict, scope, env)
 
     def target_scope(self, table: exp.Expr | None, env: Env, outer: Scope) -> TableRef | None:

@@ -21,6 +21,7 @@ from hex_assets.lineage.engine.clauses_bigquery import (
     privacy,
 )
 from hex_assets.lineage.engine.clauses_clickhouse import OF_CLICKHOUSE
+from hex_assets.lineage.engine.clauses_json import json_options
 from hex_assets.lineage.engine.clauses_lakehouse import (
     all_by_name,
     at_version,
@@ -37,7 +38,20 @@ from hex_assets.lineage.engine.clauses_lakehouse import (
 )
 from hex_assets.lineage.engine.clauses_match import matched_alone
 from hex_assets.lineage.engine.clauses_mysql import OF_MYSQL, odbc
-from hex_assets.lineage.engine.clauses_postgres import after_pivot, only, using_operator
+from hex_assets.lineage.engine.clauses_postgres import (
+    after_pivot,
+    copied,
+    only,
+    operators,
+    small_clauses,
+    using_operator,
+)
+from hex_assets.lineage.engine.clauses_redshift import (
+    column_attributes,
+    remove_duplicates,
+    siblings,
+    subscripts,
+)
 from hex_assets.lineage.engine.clauses_sets import last_branch
 from hex_assets.lineage.engine.clauses_snowflake import model_names, resample
 from hex_assets.lineage.engine.clauses_tsql import (
@@ -214,7 +228,12 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     ),
     "mysql": (dropping(_json_defaults), *OF_MYSQL),
     "clickhouse": OF_CLICKHOUSE,
-    "postgres": (only, dropping(_json_defaults), dropping(using_operator)),
+    "postgres": (
+        *(only, json_options, copied),
+        *map(dropping, (_json_defaults, using_operator, small_clauses)),
+        operators,
+    ),
+    "redshift": (column_attributes, remove_duplicates, siblings, dropping(subscripts)),
     "duckdb": (after_pivot,),
     "trino": tuple(map(dropping, (_subset, _json_defaults))),
     "presto": (dropping(_subset),),

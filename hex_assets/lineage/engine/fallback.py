@@ -6,15 +6,16 @@ from dataclasses import dataclass, field
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from hex_assets.lineage.engine.words import closing, name_at
+from hex_assets.lineage.engine.words import closing, name_at, word_at
 
 _ENDS_FROM = frozenset(
     {"where", "select", "group", "group by", "order", "order by", "having", "limit", "set"}
     | {"qualify", "cluster by", "sort by", "distribute by", "window", "start with", "connect by"}
-    | {"returning", "duplicate", "conflict"}
+    | {"returning", "duplicate", "conflict", "offset", "fetch"}
 )
 _QUOTED = (TokenType.STRING, TokenType.IDENTIFIER)
 _BEFORE_TARGET = frozenset({"table", "into", "only", "all", "first"})
+_KINDS = frozenset({"temp", "temporary", "unlogged", "global", "local"})
 _FROM_FUNCTIONS = frozenset({"extract", "trim", "substring", "position", "overlay"})
 
 _TARGET_FUNCTIONS = frozenset("identifier openquery openrowset opendatasource function".split())
@@ -29,12 +30,16 @@ class Names:
     files: list[str] = field(default_factory=list)
 
 
-def read_names(tokens: list[Token], *, cut: bool) -> Names:
+def read_names(tokens: list[Token], *, cut: bool, paths: bool = False) -> Names:
     """Names after FROM, JOIN, INTO, UPDATE and the like; not CTEs, functions or aliases.
 
-    In a cut text a name that ends the text is left out: its end may be missing.
+    In a cut text a name that ends the text is left out: its end may be missing. With `paths`,
+    `t.items` behind a table `t` is a column of it.
     """
     found = Names()
+    if _copies(tokens, found):
+        return found
+    aliases: set[str] = set()
     changes = any(token.text.lower() in ("delete", "merge") for token in tokens)
     ctes = _cte_names(tokens)
     openers: list[str] = []
@@ -70,7 +75,10 @@ def read_names(tokens: list[Token], *, cut: bool) -> Names:
                 name_is_last = cut and after >= len(tokens)
                 calls = after < len(tokens) and tokens[after].token_type == TokenType.L_PAREN
                 if parts and not calls and not name_is_last:
-                    if len(parts) > 1 or not ctes.hold(parts[0].casefold(), position):
+                    path = paths and len(parts) > 1 and parts[0].casefold() in aliases
+                    aliases.add(_alias(tokens, after) or parts[-1].casefold())
+                    inside = len(parts) == 1 and ctes.hold(parts[0].casefold(), position)
+                    if not path and not inside:
                         deletes = before == "delete"
                         (found.targets if deletes else found.sources).append(parts)
                     position = after
@@ -82,6 +90,8 @@ def read_names(tokens: list[Token], *, cut: bool) -> Names:
                 continue
             while start < len(tokens) and tokens[start].text.lower() in _BEFORE_TARGET:
                 start += 1
+            if _kind_of_table(tokens, start):
+                start += 2 if word_at(tokens, start + 1) == "TABLE" else 1
             parts, after = name_at(tokens, start)
             if parts and not (cut and after >= len(tokens)) and not _is_call(parts, tokens, after):
                 found.targets.append(parts)
@@ -106,6 +116,34 @@ def _is_call(parts: tuple[str, ...], tokens: list[Token], after: int) -> bool:
     """Whether it is a function that gives the table: what else stands before `(` has columns."""
     opens = after < len(tokens) and tokens[after].token_type == TokenType.L_PAREN
     return opens and len(parts) == 1 and parts[0].casefold() in _TARGET_FUNCTIONS
+
+
+def _copies(tokens: list[Token], found: Names) -> bool:
+    """COPY t FROM or TO a file; False for COPY INTO and COPY (query)."""
+    if word_at(tokens, 0) != "COPY" or word_at(tokens, 1) in ("INTO", "("):
+        return False
+    parts, after = name_at(tokens, 1)
+    after = closing(tokens, after) if word_at(tokens, after) == "(" else after
+    if not parts or word_at(tokens, after) not in ("FROM", "TO"):
+        return False
+    (found.targets if word_at(tokens, after) == "FROM" else found.sources).append(parts)
+    return True
+
+
+def _alias(tokens: list[Token], position: int) -> str:
+    """The folded alias of a table whose name ends before a position."""
+    position += word_at(tokens, position) == "AS"
+    named = position < len(tokens) and tokens[position].token_type in _ALIASES
+    return tokens[position].text.casefold() if named else ""
+
+
+_ALIASES = (TokenType.VAR, TokenType.IDENTIFIER)
+
+
+def _kind_of_table(tokens: list[Token], start: int) -> bool:
+    """Whether a word such as TEMP stands before the name of a table, and is not the name."""
+    named = word_at(tokens, start + 1) == "TABLE" or bool(name_at(tokens, start + 1)[0])
+    return named and word_at(tokens, start).lower() in _KINDS
 
 
 def _creates(tokens: list[Token], position: int) -> bool:
@@ -152,6 +190,7 @@ def _cte_names(tokens: list[Token]) -> _Ctes:
             continue
         following = [t.text.lower() for t in tokens[position + 1 : position + 4]]
         direct = following[:2] == ["as", "("] or following == ["as", "materialized", "("]
+        direct = direct or following == ["as", "not", "materialized"]
         if direct and token.token_type != TokenType.R_PAREN:
             names.starts.setdefault(word, position + 2 + (following[1] == "materialized"))
         elif word in ("with", ",", "recursive") and following[1:2] == ["("]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from sqlglot import exp
 
 from hex_assets.lineage.engine.clickhouse import nested_rows, usable_aliases
+from hex_assets.lineage.engine.crosstab import crossed, query_in_string
 from hex_assets.lineage.engine.dialects import UNNESTED_PATHS
 from hex_assets.lineage.engine.functions import (
     GENERATED,
     arguments,
     call_name,
-    columns_of,
     files_of,
     is_dynamic,
     parameterised,
@@ -34,7 +34,7 @@ from hex_assets.lineage.engine.relations import (
     merged,
 )
 from hex_assets.lineage.engine.scopes import Scope, Source
-from hex_assets.lineage.engine.unnesting import is_called, unnested_fields
+from hex_assets.lineage.engine.unnesting import is_called, known_rows, unnested_fields
 
 _FLATTEN = ["SEQ", "KEY", "PATH", "INDEX", "VALUE", "THIS"]
 
@@ -122,6 +122,8 @@ class FromReader(PivotReader):
             self.unnest(node, scope, env)
         elif isinstance(node, exp.Lateral):
             self.lateral(node, scope, env)
+        elif isinstance(node, exp.AtIndex):
+            self.indexed_path(node, scope, env)
         elif isinstance(node, exp.Pivot):
             self.pivot_statement(node, scope, env)
         elif isinstance(node, (exp.Select, exp.SetOperation, exp.Values)):
@@ -175,7 +177,7 @@ class FromReader(PivotReader):
                 return
         if len(name.parts) > 1 and self.dialect in UNNESTED_PATHS:
             qualifiers = [piece.name for piece in node.parts[:-1]]
-            if qualifiers and scope.relation_named([qualifiers[0].casefold()]) is not None:
+            if qualifiers and scope.has_path(qualifiers[0].casefold()):
                 found = scope.qualified(qualifiers, node.parts[-1].name)
                 called = self.dialect != "bigquery" or is_called(node, node.alias or name.parts[-1])
                 fields = WEAK if called else MAYBE
@@ -299,6 +301,9 @@ class FromReader(PivotReader):
             self.add(node, relation, scope)
         elif isinstance(inner, exp.Table) and not isinstance(inner.this, exp.Func):
             self.table(inner, scope, env)
+        elif isinstance(inner, exp.Unnest):
+            inner.set("alias", node.args.get("alias"))
+            self.unnest(inner, scope, env)
         else:
             self.function(node, inner, scope, env)
 
@@ -331,9 +336,9 @@ class FromReader(PivotReader):
         if not scope.sources and scope.parent is None:  # header=true, CSV: options, no columns
             self.reading.unresolved = unresolved
         inner = call.this if isinstance(call, (exp.TableFromRows,)) else call
-        known = columns_of(inner, self.dialect, node.alias) if inner is not None else []
-        if known and not names:
-            scope.add(Source(node.alias.casefold(), Produced(origins, known)))
+        known = known_rows(node, inner, origins, names, self.dialect)
+        if known is not None:
+            scope.add(Source(node.alias.casefold(), known))
             return
         fields = 0 if names else MAYBE
         if isinstance(inner, exp.Explode) and self.dialect == "snowflake":
@@ -372,6 +377,12 @@ class FromReader(PivotReader):
         if is_dynamic(call, self.dialect):
             self.reading.dynamic = True
             self.add(node, Produced(NOTHING, [], MAYBE), scope)
+            return True
+        query = query_in_string(call, self.dialect)
+        if query is not None:
+            alias = node.args.get("alias")
+            found = self.query(query, {}, None)
+            self.add(node, crossed(found, len(alias.columns) if alias is not None else 0), scope)
             return True
         given = arguments(call)
         if self.dialect == "snowflake" and call_name(rows) == "getnextval":

@@ -17,6 +17,10 @@ Columns = dict[str, tuple[str, Origins]]
 """Folded name to the spelling and the columns that it comes from; `*` for all not known by name."""
 
 
+CHANGES = (exp.Insert, exp.Update, exp.Merge)
+"""Statements that give a made table's columns further origins."""
+
+
 @dataclass
 class MadeTables:
     """The tables made so far, by their folded names. A schema provider for what follows."""
@@ -85,7 +89,7 @@ class MadeTables:
         if len(reading.targets) != 1:
             return
         key = self.key(next(iter(reading.targets.values())).parts)
-        if isinstance(tree, exp.Insert):
+        if isinstance(tree, CHANGES):
             if key not in self.tables:
                 return
         elif isinstance(tree, exp.Create):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from sqlglot.tokenizer_core import Token, TokenType
 
+from hex_assets.lineage.engine import plpgsql
 from hex_assets.lineage.engine.metric_views import read_metric_view
 from hex_assets.lineage.engine.objects_snowflake import read_snowflake_object
 from hex_assets.lineage.engine.patterns import read_body
@@ -33,6 +34,12 @@ _FUNCTIONS = {
 def read_object(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
     """Reads CREATE of such an object, and CDC into a table; False for all other statements."""
     first = chunk[0].text.upper()
+    if text.dialect in plpgsql.DIALECTS and first in ("CREATE", "DO"):
+        if plpgsql.read_routine(sql, chunk, text, read_text):
+            return True
+    if first == "CREATE" and word_at(chunk, 2) == "TABLE":
+        if word_at(chunk, 1) in _ELSEWHERE.get(text.dialect, ()):
+            return _foreign_table(chunk, text)
     if text.dialect not in _LAKEHOUSES:
         kinds = _FUNCTIONS.get(text.dialect, ()) if first == "CREATE" else ()
         if not any(word_at(chunk, position) in kinds for position in range(1, 5)):
@@ -52,6 +59,30 @@ def read_object(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -
     if first == "WITH" and word_at(chunk, 2) == "AS" and word_at(chunk, 3) == "PROCEDURE":
         return read_body(chunk, text, read_text)
     return False
+
+
+_ELSEWHERE = {"postgres": ("FOREIGN",), "redshift": ("EXTERNAL",)}
+"""How a table is called whose rows are elsewhere."""
+
+
+def _foreign_table(chunk: list[Token], text: Text) -> bool:
+    """CREATE FOREIGN TABLE t (a int) SERVER s, CREATE EXTERNAL TABLE t (a int) LOCATION 's3://x'.
+
+    Not one that is made of a query.
+    """
+    words = [word_at(chunk, position) for position in range(len(chunk))]
+    if any(words[n] == "AS" and words[n + 1] in (*_QUERY, "(") for n in range(len(words) - 1)):
+        return False
+    for position in range(len(chunk) - 1):
+        if words[position] == "LOCATION" and chunk[position + 1].token_type in STRINGS:
+            text.add_file(chunk[position + 1].text)
+    start = 3
+    while word_at(chunk, start) in ("IF", "NOT", "EXISTS"):
+        start += 1
+    target, _ = name_at(chunk, start)
+    if target:
+        text.add_created(target)
+    return bool(target)
 
 
 def _rest(sql: str, chunk: list[Token], start: int) -> str:
@@ -186,6 +217,10 @@ def _function(sql: str, chunk: list[Token], start: int, text: Text, read_text: R
         table = word_at(chunk, position) == "AS" and word_at(chunk, position + 1) == "TABLE"
         if table and position + 2 < len(chunk) and text.dialect == "duckdb":
             read_text(_rest(sql, chunk, position + 2), text)
+            return True
+        if word_at(chunk, position) == "BEGIN" and word_at(chunk, position + 1) == "ATOMIC":
+            if position + 2 < len(chunk):
+                read_text(_rest(sql, chunk, position + 2), text)
             return True
         opens = word_at(chunk, position) in ("AS", "RETURN") and word_at(chunk, position + 1) == "("
         if opens and word_at(chunk, position + 2) in _QUERY and text.dialect not in _LAKEHOUSES:

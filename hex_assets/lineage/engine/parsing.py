@@ -106,12 +106,11 @@ def _let_go(trees: list[exp.Expr | None]) -> None:
 def _read_tree(sql: str, chunk: list[Token], tree: exp.Expr, text: Text, dialect: str) -> bool:
     if isinstance(tree, exp.Command):
         words = {token.text.upper() for token in chunk}
-        if chunk[0].text.upper() in ("SET", "ALTER", "DROP") and not words & {
-            "SELECT",
-            "FROM",
-            "SWAP",
-        }:
+        first = chunk[0].text.upper()
+        if first in ("SET", "ALTER", "DROP") and not words & {"SELECT", "FROM", "SWAP"}:
             return True  # options, partitions, sessions: no rows are read or written
+        if first == "ALTER" and "PRIVILEGES" in words:  # of tables that are made later
+            return True
         text.first_error = text.first_error or f"the statement {tree.name} is not understood"
         return False
     if isinstance(tree, exp.Use):
@@ -123,7 +122,7 @@ def _read_tree(sql: str, chunk: list[Token], tree: exp.Expr, text: Text, dialect
     if isinstance(tree, exp.Alter) and text.rename(tree):
         return True
     schema = text.made if text.made.tables else text.made.schema
-    reading = Reading(dialect, schema, text.deadline)
+    reading = Reading(dialect, schema, text.deadline, parameters=text.parameters)
     reading.variables = text.declared
     reading.made_structs = text.made.structs
     if dialect in ("duckdb", "clickhouse"):

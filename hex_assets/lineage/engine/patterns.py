@@ -108,6 +108,8 @@ def _moved_rows(chunk: list[Token], text: Text) -> bool:
         if word == "APPEND" and following == "FROM":
             return _other_table(chunk, position, ("FROM",), target, text)
         if word in ("ATTACH", "REPLACE") and following == "PARTITION":
+            if text.dialect == "postgres":  # ... FOR VALUES FROM (a) TO (b)
+                return True
             return _other_table(chunk, position, ("FROM",), target, text)
         if word == "MOVE" and following == "PARTITION":
             return _other_table(chunk, position, ("TO", "TABLE"), target, text, moves=True)
@@ -308,6 +310,11 @@ def _trained(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> b
             end = closing(chunk, position + 1)
             read_text(sql[chunk[position + 1].end + 1 : chunk[end - 1].start], text)
             return True
+        if word == "FROM" and text.dialect == "redshift":  # FROM table TARGET column
+            parts, _ = name_at(chunk, position + 1)
+            text.add_source(parts)
+            text.understood()
+            return bool(parts)
         if word == "AS" and following in {*_QUERY_STARTS, "("}:
             read_text(sql[chunk[position + 1].start : chunk[-1].end + 1], text)
             return True
@@ -359,7 +366,7 @@ def _recursive_view(sql: str, chunk: list[Token], text: Text, read_text: ReadTex
             return False
         name = sql[chunk[start].start : chunk[after - 1].end + 1]
         own = sql[chunk[after - 1].start : chunk[after - 1].end + 1]
-        columns = sql[chunk[after].start : token.start] if position > after else ""
+        columns = " ".join(sql[t.start : t.end + 1] for t in chunk[after:position])
         query = sql[chunk[position + 1].start : chunk[-1].end + 1]
         if after - start > 1:  # the view may name itself in full
             query = re.sub(rf'(?<![\w."]){re.escape(name)}(?![\w."])', own, query)

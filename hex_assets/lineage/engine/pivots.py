@@ -97,6 +97,9 @@ class PivotReader(StructReader):
     def pivot_statement(self, node: exp.Pivot, scope: Scope, env: Env) -> None:
         """DuckDB's `PIVOT t ON c USING sum(x) GROUP BY y` and `UNPIVOT t ON a, b INTO ...`."""
         within = Scope(self.dialect, parent=scope)
+        if node.this is not None and self.dialect == "redshift" and not node.expressions:
+            self.object_path(node.this, scope, env)
+            return
         if node.this is not None:
             self.from_item(node.this, within, env)
         result = Derived()
@@ -123,6 +126,23 @@ class PivotReader(StructReader):
         if not names:
             result.pass_on(Rest(Produced(merged(values), [], WEAK)))
         scope.add(Source(node.alias.casefold(), result))
+
+    def object_path(self, node: exp.Expr, scope: Scope, env: Env) -> None:
+        """Redshift's `FROM t, UNPIVOT t.object AS value AT name`: the names are data, too."""
+        count = len(scope.sources)
+        self.from_item(node, scope, env)
+        if len(scope.sources) == count + 2:
+            value, name = scope.sources[count:]
+            name.relation = Produced(value.relation.row(), [], WEAK)
+
+    def indexed_path(self, node: exp.AtIndex, scope: Scope, env: Env) -> None:
+        """Redshift's `FROM t, t.items AS item AT position`."""
+        value = node.this
+        path = value.this if isinstance(value, exp.Alias) else value
+        name = value.alias_or_name
+        origins = self.origins(path, scope, env)
+        scope.add(Source(name.casefold(), Produced(origins, [name], WEAK)))
+        scope.add(Source(node.expression.name.casefold(), Produced(NOTHING, [])))
 
     def _unpivoted(self, node: exp.Pivot, result: Derived, within: Scope, env: Env) -> None:
         values = merged(self.origins(item, within, env) for item in node.expressions)

@@ -10,7 +10,15 @@ from hex_assets.lineage.engine.froms import FromReader
 from hex_assets.lineage.engine.names import text_of
 from hex_assets.lineage.engine.picks import PICKS, hides, like_of, pick_of, picked_by
 from hex_assets.lineage.engine.reading import Env, Malformed
-from hex_assets.lineage.engine.relations import NOTHING, Derived, Origins, Rest, merged
+from hex_assets.lineage.engine.relations import (
+    MAYBE,
+    NOTHING,
+    Derived,
+    Origins,
+    Produced,
+    Rest,
+    merged,
+)
 from hex_assets.lineage.engine.scopes import Scope
 from hex_assets.lineage.engine.structs import STRUCTURED
 
@@ -30,7 +38,9 @@ class ProjectionReader(FromReader):
                 inner = self.fields(item.this, scope, env)  # ARRAY_AGG(t LIMIT 1)[OFFSET(0)].*
                 if inner is not None:
                     result.pass_on(Rest(inner))
-                    continue
+                else:
+                    self.row_fields(item.this, result, scope, env)
+                continue
             if self.reading.picks or isinstance(item, PICKS):
                 if self.picked(item, result, scope, env):
                     continue
@@ -82,6 +92,16 @@ class ProjectionReader(FromReader):
             result.add(item.this.name, self.origins(item.expression, scope, env))
             return True
         return False
+
+    def row_fields(self, value: exp.Expr, result: Derived, scope: Scope, env: Env) -> None:
+        """`(t.composite).*` and `(f(x)).*`: fields whose names nothing tells; `(t).*` is t.*."""
+        name = value.this if isinstance(value, exp.Paren) else value
+        if isinstance(name, exp.Column) and name.args.get("table") is None:
+            relation = scope.relation_named([name.name.casefold()])
+            if relation is not None:
+                result.pass_on(Rest(relation))
+                return
+        result.pass_on(Rest(Produced(self.origins(value, scope, env), ["*"], MAYBE)))
 
     def picked(self, item: exp.Expr, result: Derived, scope: Scope, env: Env) -> bool:
         """Adds each column that a pattern picks; False where it picks none or they are unknown."""

@@ -35,8 +35,8 @@ _METHODS = {
 }
 """Methods of a column's value; `schema.name(...)` is a function."""
 _UNIT_FIRST = frozenset(
-    "timestampadd timestampdiff dateadd datediff datediff_big date_diff datetrunc nextval lastval "
-    "date_bucket table".split()
+    "timestampadd timestampdiff dateadd datediff datediff_big date_diff datetrunc datepart "
+    "nextval lastval date_bucket table".split()
 )
 """Functions that take a bare word such as HOUR, a sequence, or a table before their values."""
 _UNITS = frozenset("year quarter month week day hour minute second".split())
@@ -208,6 +208,8 @@ class ExpressionReader:
         after.reverse()
         values = [item for item in after if not isinstance(item, exp.Identifier)]
         if not isinstance(base, exp.Identifier):
+            if isinstance(base, exp.Paren) and isinstance(after[0], exp.Identifier):
+                base = self.field_of_row(base, after[0], scope)
             if self.dialect in _METHODS or isinstance(base, exp.Paren):
                 _as_columns(base)
             return [base, *values]
@@ -224,6 +226,16 @@ class ExpressionReader:
         elif method in _METHODS.get(self.dialect, ()):
             values.append(exp.Column(this=base.copy()))
         return values
+
+    def field_of_row(self, row: exp.Paren, field: exp.Identifier, scope: Scope) -> exp.Expr:
+        """The column that `(t).a` is where t is a table and no column; else the value itself."""
+        name = row.this
+        if not isinstance(name, exp.Column) or name.args.get("table") is not None:
+            return row
+        relation = scope.relation_named([name.name.casefold()])
+        if relation is None or relation.lookup(name.name.casefold(), name.name)[0] == SURE:
+            return row
+        return exp.Column(this=field.copy(), table=name.this.copy())
 
     def lambda_body(self, node: exp.Lambda, scope: Scope, env: Env, aliases: bool) -> Origins:
         """The columns of a lambda, whose parameters are no columns."""
@@ -256,6 +268,8 @@ class ExpressionReader:
         if not name or JINJA_NAME in name:  # a file's $1; a template's value, which is no column
             return NOTHING
         table = node.args.get("table")
+        if self.reading.parameters and node.parts[0].name.casefold() in self.reading.parameters:
+            return NOTHING
         if table is None:
             if self.dialect == "clickhouse":
                 value = self.named_value(name.casefold(), scope, env, aliases)

@@ -66,6 +66,8 @@ class Reading:
     """Folded names of the script's variables."""
     picks: bool = False
     """Whether COLUMNS(...) may stand within an expression."""
+    parameters: frozenset[str] = frozenset()
+    """Folded names of a routine's parameters and variables, which are no columns."""
     ticks: int = 0
 
     def tick(self) -> None:

@@ -10,7 +10,7 @@ from sqlglot import exp
 from hex_assets.lineage.engine.bounds import Heavy
 from hex_assets.lineage.engine.dialects import HAS_DUAL, SENSITIVE_TABLES, THREE_LEVELS
 from hex_assets.lineage.engine.fallback import Names
-from hex_assets.lineage.engine.made import MadeTables
+from hex_assets.lineage.engine.made import CHANGES, MadeTables
 from hex_assets.lineage.engine.names import named, unsessioned
 from hex_assets.lineage.engine.reading import USAGES, Reading
 from hex_assets.lineage.engine.relations import TableRef
@@ -49,6 +49,8 @@ class Text:
         """Folded names of BigQuery's variables: a bare name in a query may be one of them."""
         self.commands: dict[str, tuple[str, bool]] = {}
         """BigQuery's variables that hold a string, and whether parts of it are not known."""
+        self.parameters: frozenset[str] = frozenset()
+        """Folded names of the routine's parameters and variables, which are no columns."""
         self.variables: dict[str, str] = {}
         """The script's variables that are set to a string, by their names in capitals."""
         self.assigned: set[str] = set()
@@ -97,6 +99,8 @@ class Text:
     def add(self, reading: Reading, tree: exp.Expr) -> None:
         """Adds a statement that was read."""
         self._understood += 1
+        if "jinja" in self.reasons:
+            _forget_templates(reading)
         if self.condition:
             reading.outputs.clear()
             for _, usages in reading.uses.values():
@@ -128,7 +132,7 @@ class Text:
         if into is not None:
             for ref in reading.targets.values():
                 self._made_inside(ref.parts, temporary=bool(into.args.get("temporary")))
-        if isinstance(tree, (exp.Create, exp.Insert)) or into is not None:
+        if isinstance(tree, (exp.Create, *CHANGES)) or into is not None:
             self.made.add(tree, reading)
 
     def _created(self, tree: exp.Create, reading: Reading) -> None:
@@ -160,7 +164,7 @@ class Text:
 
     def add_source(self, parts: Parts) -> None:
         """Adds a table that is read, unless the text made it itself."""
-        if any(JINJA_NAME in part or "{{" in part for part in parts):
+        if _is_template(parts):
             self.miss("jinja", "a table's name is a template expression")
             return
         parts = self._full(parts)
@@ -172,7 +176,7 @@ class Text:
 
     def add_target(self, parts: Parts) -> None:
         """Adds a table that is written."""
-        if any(JINJA_NAME in part or "{{" in part for part in parts):
+        if _is_template(parts):
             self.miss("jinja", "a table's name is a template expression")
             return
         if self.key(parts) in self._targets:
@@ -361,6 +365,21 @@ class Text:
                 for table, column, usages in sorted(found.values(), key=itemgetter(0, 1))
             ]
         )
+
+
+def _is_template(parts: Parts) -> bool:
+    return any(JINJA_NAME in part or "{{" in part for part in parts)
+
+
+def _forget_templates(reading: Reading) -> None:
+    """Leaves out columns that only a template names."""
+    reading.outputs = [
+        (output, frozenset(item for item in origins if JINJA_NAME not in item[1]))
+        for output, origins in reading.outputs
+        if JINJA_NAME not in output
+    ]
+    reading.uses = {key: use for key, use in reading.uses.items() if JINJA_NAME not in use[0]}
+    reading.unresolved = {name: None for name in reading.unresolved if JINJA_NAME not in name}
 
 
 def _keep(columns: dict[str, str], column: str) -> None:

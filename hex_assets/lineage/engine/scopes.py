@@ -185,6 +185,18 @@ class Scope:
                 return source.relation
         return None
 
+    def has_path(self, folded: str) -> bool:
+        """Whether `name.column` in FROM is a column of a relation here, or of an alias outside."""
+        if self._called(folded) is not None:
+            return True
+        scope = self.parent
+        while scope is not None:
+            for source in scope.sources:
+                if source.name == folded and (source.hidden_name or not source.parts):
+                    return folded not in source.parts  # there it is a schema
+            scope = scope.parent
+        return False
+
     def unqualified(
         self, name: str, *, prefer_alias: bool, aliases: bool, row: bool = True
     ) -> Answer:

@@ -8,6 +8,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine import bounds, dialects, tokens
 from hex_assets.lineage.engine.batches import next_statement, swallowed
+from hex_assets.lineage.engine.clauses_postgres import unicode_names
 from hex_assets.lineage.engine.fallback import read_names
 from hex_assets.lineage.engine.objects import read_object
 from hex_assets.lineage.engine.parsing import be_bounded, parse, unbalanced
@@ -50,7 +51,7 @@ def read_text(sql: str, text: Text) -> None:
     """
     text.spend(len(sql) // CHARACTERS_A_TOKEN)
     tokenizer = dialects.tokenizer(text.dialect)
-    if text.dialect in ("snowflake", "postgres", "redshift", ""):
+    if text.dialect in ("snowflake", ""):
         sql = tokens.without_run_quotes(sql)
     elif text.dialect in ("databricks", "spark"):
         sql = tokens.with_quoted_bodies(sql)
@@ -66,6 +67,8 @@ def read_text(sql: str, text: Text) -> None:
         sql = tokens.without_jinja(sql)
         found, cut = tokens.tokenized(sql, tokenizer)
         text.miss("jinja", "the text holds template expressions that were not rendered")
+    if text.dialect == "postgres" and '&"' in sql:
+        found = unicode_names(found)
     if cut:
         text.miss("cut", "the text ends within a string, name or comment")
     if len(found) > bounds.LIGHT_TEXT and not text.isolated:
@@ -155,10 +158,11 @@ def read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = Fals
             text.miss("too_slow", f"the text took over {TIME_LIMIT_SECONDS:g} s")
         except TooWide:
             text.miss("too_large", f"a query has more than {MAX_COLUMNS:,} columns")
-    names = read_names(chunk, cut=cut or unbalanced(chunk))
+    paths = text.dialect in dialects.UNNESTED_PATHS
+    unfinished = unbalanced(chunk) or chunk[-1].token_type == TokenType.DOT
+    names = read_names(chunk, cut=cut or unfinished, paths=paths)
     text.add_names(names)
     if not text.reasons:
-        unfinished = unbalanced(chunk)
         text.miss(
             "cut" if unfinished else "syntax",
             "the text ends early" if unfinished else text.first_error or "no dialect parses it",

@@ -1,4 +1,7 @@
-"""What BigQuery's UNNEST is certain to offer: the fields of a struct are columns, too."""
+"""What rows of unnested values and of functions are certain to offer.
+
+Of BigQuery's UNNEST the fields of a struct are columns, too.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,17 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
-from hex_assets.lineage.engine.relations import MAYBE, NO, WEAK, Origins
+from hex_assets.lineage.engine.functions import columns_of
+from hex_assets.lineage.engine.relations import (
+    MAYBE,
+    NO,
+    NOTHING,
+    WEAK,
+    Derived,
+    Origins,
+    Produced,
+    Relation,
+)
 
 _SCALARS = (
     exp.GenerateDateArray,
@@ -67,6 +80,41 @@ _GA4_FIELDS = {
         "item_params".split()
     ),
 }
+
+
+def known_rows(
+    node: exp.Expr, call: exp.Expr | None, origins: Origins, names: list[str], dialect: str
+) -> Relation | None:
+    """The columns of a function in FROM where the text or its documentation tells them all."""
+    if names:
+        return _numbered(origins, names) if node.args.get("ordinality") else None
+    if isinstance(call, exp.JSONTable):
+        return _declared(call.args.get("schema"), origins)
+    if isinstance(call, exp.XMLTable):
+        return _declared(call, origins)
+    known = columns_of(call, dialect, node.alias) if call is not None else []
+    if known and node.args.get("ordinality"):
+        return _numbered(origins, [*known, "ordinality"])
+    return Produced(origins, known) if known else None
+
+
+def _numbered(origins: Origins, names: list[str]) -> Derived:
+    """The columns of f(x) WITH ORDINALITY AS t (a, n): the last one is the row's number."""
+    result = Derived()
+    *values, position = names if len(names) > 1 else [*names, "ordinality"]
+    for name in values:
+        result.add(name, origins)
+    result.add(position, NOTHING)
+    return result
+
+
+def _declared(schema: exp.Expr | None, origins: Origins) -> Derived | None:
+    """The columns that JSON_TABLE and XMLTABLE list, also the nested ones."""
+    result = Derived()
+    for column in schema.find_all(exp.JSONColumnDef, exp.ColumnDef) if schema is not None else ():
+        if isinstance(column.this, exp.Identifier):
+            result.add(column.name, origins)
+    return result if result.items else None
 
 
 def unnested_fields(node: exp.Unnest, alias: str, origins: Origins) -> tuple[list[str], int]:
