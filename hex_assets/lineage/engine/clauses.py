@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from sqlglot.tokenizer_core import TokenType
 
+from hex_assets.lineage.engine.clauses_duckdb import after_pivot, apply_calls, show_all
 from hex_assets.lineage.engine.clauses_lakehouse import all_by_name, schema_evolution, window_calls
 from hex_assets.lineage.engine.clauses_mysql import (
     analyse,
@@ -23,7 +24,8 @@ from hex_assets.lineage.engine.clauses_mysql import (
     outfile,
     paste,
 )
-from hex_assets.lineage.engine.clauses_postgres import after_pivot, only, using_operator
+from hex_assets.lineage.engine.clauses_postgres import only, using_operator
+from hex_assets.lineage.engine.clauses_trino import version, with_own_matches, with_plain_json
 from hex_assets.lineage.engine.clauses_tsql import changes, namespaces, using_culture, with_schema
 from hex_assets.lineage.engine.pipes import with_known_operators, with_unnest
 from hex_assets.lineage.engine.rewriting import Tokens, dropping, opens
@@ -50,6 +52,8 @@ def _plain_create(tokens: Tokens, files: list[str]) -> Tokens:
     words = [token.text.upper() for token in tokens[:10]]
     if not words or words[0] != "CREATE":
         return tokens
+    if words[1:4] == ["PROTECTED", "MULTI", "DIALECT"]:  # Athena's
+        tokens, words = [tokens[0], *tokens[4:]], [words[0], *words[4:]]
     kinds = [n for n, word in enumerate(words) if word in ("TABLE", "VIEW")]
     if not kinds:
         return tokens
@@ -144,6 +148,11 @@ def _current_of(tokens: Tokens, position: int, files: list[str]) -> int:
     return name_at(tokens, position + 3 + (word_at(tokens, position + 3) == "@"))[1]
 
 
+_OF_TRINO = (
+    with_plain_json,
+    *map(dropping, (_subset, _json_defaults, version)),
+    with_own_matches,
+)
 _OF_SPARK = (dropping(schema_evolution), window_calls, with_known_operators)
 _OF_ALL = (_plain_create, dropping(_of_insert), dropping(_current_of))
 _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
@@ -157,10 +166,11 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
         named_arguments,
     ),
     "postgres": (only, dropping(_json_defaults), dropping(using_operator)),
-    "duckdb": (after_pivot,),
-    "trino": tuple(map(dropping, (_subset, _json_defaults))),
-    "presto": (dropping(_subset),),
-    "snowflake": (dropping(_subset), all_by_name),
+    "duckdb": (after_pivot, apply_calls, dropping(show_all)),
+    "athena": _OF_TRINO,
+    "trino": _OF_TRINO,
+    "presto": _OF_TRINO,
+    "snowflake": (dropping(_subset), with_own_matches, all_by_name),
     "databricks": _OF_SPARK,
     "spark": _OF_SPARK,
     "tsql": (changes, namespaces, *map(dropping, (using_culture, with_schema, odbc))),

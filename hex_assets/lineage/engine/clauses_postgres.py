@@ -1,4 +1,4 @@
-"""Clauses of PostgreSQL and DuckDB that sqlglot's grammar lacks."""
+"""Clauses of PostgreSQL that sqlglot's grammar lacks."""
 
 from __future__ import annotations
 
@@ -25,15 +25,3 @@ def using_operator(tokens: Tokens, position: int, files: list[str]) -> int:
     """PostgreSQL's ORDER BY a USING >."""
     following = word_at(tokens, position + 1)
     return position + 2 if word_at(tokens, position) == "USING" and following in ("<", ">") else 0
-
-
-def after_pivot(tokens: Tokens, files: list[str]) -> Tokens:
-    """DuckDB's PIVOT and UNPIVOT statements without ORDER BY and LIMIT."""
-    if word_at(tokens, 0) not in ("PIVOT", "UNPIVOT"):
-        return tokens
-    position = 0
-    while position < len(tokens):
-        if word_at(tokens, position) in ("ORDER BY", "LIMIT"):
-            return tokens[:position]
-        position = closing(tokens, position) if opens(tokens, position) else position + 1
-    return tokens

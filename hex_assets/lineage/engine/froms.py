@@ -16,7 +16,7 @@ from hex_assets.lineage.engine.functions import (
 )
 from hex_assets.lineage.engine.names import Named, named, parts_of_text
 from hex_assets.lineage.engine.pivots import PivotReader
-from hex_assets.lineage.engine.reading import Cte, Env
+from hex_assets.lineage.engine.reading import Cte, Env, Malformed
 from hex_assets.lineage.engine.relations import (
     MAYBE,
     NOTHING,
@@ -52,6 +52,8 @@ class FromReader(PivotReader):
         self.joins(node, scope, env)
         match = node.args.get("match")
         if match is not None:
+            if node.args.get("joins"):
+                raise Malformed("which item of FROM a MATCH_RECOGNIZE belongs to is not kept")
             self.match_recognize(match, scope, env)
 
     def joins(self, node: exp.Expr, scope: Scope, env: Env) -> None:
@@ -162,6 +164,8 @@ class FromReader(PivotReader):
             if cte is not None and not cte.scalar:
                 self.add(node, self.read_cte(cte, None), scope, name.parts[0])
                 return
+        if self.dialect == "duckdb" and self.rows_of_duckdb(node, name.parts, scope, env):
+            return
         if len(name.parts) > 1 and self.dialect in UNNESTED_PATHS:
             qualifiers = [piece.name for piece in node.parts[:-1]]
             if qualifiers and scope.relation_named([qualifiers[0].casefold()]) is not None:
@@ -171,6 +175,20 @@ class FromReader(PivotReader):
                 self.add(node, relation, scope, name.parts[-1])
                 return
         self.named_table(node, name, scope, env)
+
+    def rows_of_duckdb(
+        self, node: exp.Table, parts: tuple[str, ...], scope: Scope, env: Env
+    ) -> bool:
+        """`recurring.c`, all rows that the CTE c has given, and (SHOW t), which tells of tables."""
+        cte = env.get(parts[1].casefold()) if len(parts) == 2 else None
+        if cte is not None and parts[0].casefold() == "recurring":
+            self.add(node, self.read_cte(cte, None), scope, parts[1])
+            return True
+        shows = len(parts) == 1 and parts[0].casefold() == "show"
+        if shows and not node.this.args.get("quoted"):
+            self.add(node, Produced(NOTHING, [], MAYBE), scope)
+            return True
+        return False
 
     def named_table(self, node: exp.Table, name: Named, scope: Scope, env: Env) -> None:
         """A table or file of the warehouse."""

@@ -131,8 +131,15 @@ class PivotReader(ExpressionReader):
         if into is not None and not (into.this and into.expressions):
             raise Malformed("INTO of an UNPIVOT lacks its names")
         result.add(into.this.name if into is not None else "name", NOTHING)
-        for value in into.expressions if into is not None else [exp.to_identifier("value")]:
-            result.add(value.name, values)
+        names = into.expressions if into is not None else [exp.to_identifier("value")]
+        groups = [item.this if isinstance(item, exp.Alias) else item for item in node.expressions]
+        groups = [g.expressions if isinstance(g, exp.Tuple) else [] for g in groups]
+        for position, value in enumerate(names):
+            if len(names) > 1 and all(len(group) == len(names) for group in groups):
+                own = [self.origins(group[position], within, env) for group in groups]
+                result.add(value.name, merged(own))
+            else:
+                result.add(value.name, values)
 
     def match_recognize(self, node: exp.Expr, scope: Scope, env: Env) -> None:
         """MATCH_RECOGNIZE: rows of a pattern; its names for rows qualify the table's columns."""
