@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from sqlglot.tokenizer_core import TokenType
 
-from hex_assets.lineage.engine.clauses_duckdb import after_pivot, apply_calls, show_all
+from hex_assets.lineage.engine.clauses_duckdb import after_pivot, apply_calls, shown
 from hex_assets.lineage.engine.clauses_lakehouse import all_by_name, schema_evolution, window_calls
 from hex_assets.lineage.engine.clauses_mysql import (
     analyse,
@@ -166,7 +166,7 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
         named_arguments,
     ),
     "postgres": (only, dropping(_json_defaults), dropping(using_operator)),
-    "duckdb": (after_pivot, apply_calls, dropping(show_all)),
+    "duckdb": (after_pivot, apply_calls, dropping(shown)),
     "athena": _OF_TRINO,
     "trino": _OF_TRINO,
     "presto": _OF_TRINO,

@@ -35,10 +35,11 @@ def after_pivot(tokens: Tokens, files: list[str]) -> Tokens:
     return kept if len(kept) < len(tokens) else tokens
 
 
-def show_all(tokens: Tokens, position: int, files: list[str]) -> int:
-    """(SHOW ALL TABLES) without ALL."""
-    shows = word_at(tokens, position) == "ALL" and word_at(tokens, position - 1) == "SHOW"
-    return position + 1 if shows else 0
+def shown(tokens: Tokens, position: int, files: list[str]) -> int:
+    """(SHOW ALL TABLES) and (SHOW a.b) without what they show."""
+    if word_at(tokens, position - 1) != "SHOW" or not opens(tokens, position - 2):
+        return 0
+    return closing(tokens, position - 2) - 1
 
 
 def apply_calls(tokens: Tokens, files: list[str]) -> Tokens:
