@@ -25,11 +25,17 @@ from hex_assets.lineage.engine.clauses_mysql import (
     paste,
 )
 from hex_assets.lineage.engine.clauses_postgres import only, using_operator
-from hex_assets.lineage.engine.clauses_trino import version, with_own_matches, with_plain_json
+from hex_assets.lineage.engine.clauses_trino import (
+    of_table_argument,
+    version,
+    with_own_matches,
+    with_plain_json,
+    with_table_queries,
+)
 from hex_assets.lineage.engine.clauses_tsql import changes, namespaces, using_culture, with_schema
 from hex_assets.lineage.engine.pipes import with_known_operators, with_unnest
-from hex_assets.lineage.engine.rewriting import Tokens, dropping, opens
-from hex_assets.lineage.engine.words import closing, name_at, word_at
+from hex_assets.lineage.engine.rewriting import Tokens, as_names, dropping, opens
+from hex_assets.lineage.engine.words import STRINGS, closing, name_at, word_at
 
 
 def without_rare_clauses(tokens: Tokens, dialect: str) -> tuple[Tokens, list[str]]:
@@ -41,6 +47,20 @@ def without_rare_clauses(tokens: Tokens, dialect: str) -> tuple[Tokens, list[str
     return kept, files
 
 
+def _names_after_dots(tokens: Tokens, files: list[str]) -> Tokens:
+    """`s.drop` and `t.select`: what follows a dot is a name."""
+    return as_names(
+        tokens,
+        lambda position, token: (
+            position > 0
+            and tokens[position - 1].token_type == TokenType.DOT
+            and token.token_type not in _QUOTED
+            and token.text.isidentifier()
+        ),
+    )
+
+
+_QUOTED = STRINGS | {TokenType.IDENTIFIER}
 _NOT_COLUMNS = frozenset(
     "PRIMARY KEY INDEX CONSTRAINT UNIQUE FULLTEXT SPATIAL CHECK FOREIGN".split()
 )
@@ -150,11 +170,12 @@ def _current_of(tokens: Tokens, position: int, files: list[str]) -> int:
 
 _OF_TRINO = (
     with_plain_json,
-    *map(dropping, (_subset, _json_defaults, version)),
+    *map(dropping, (_subset, _json_defaults, version, of_table_argument)),
+    with_table_queries,
     with_own_matches,
 )
 _OF_SPARK = (dropping(schema_evolution), window_calls, with_known_operators)
-_OF_ALL = (_plain_create, dropping(_of_insert), dropping(_current_of))
+_OF_ALL = (_names_after_dots, _plain_create, dropping(_of_insert), dropping(_current_of))
 _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "bigquery": (with_known_operators, with_unnest),
     "mysql": (

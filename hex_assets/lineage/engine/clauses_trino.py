@@ -11,7 +11,11 @@ from hex_assets.lineage.engine.dialects import tokenizer
 from hex_assets.lineage.engine.rewriting import Tokens, opens
 from hex_assets.lineage.engine.words import closing, word_at
 
-_HEAD = re.compile(r"(?:\s|--[^\n]*\n|/\*[\s\S]*?\*/)*with\s+(?:session|function)\b", re.IGNORECASE)
+_HEAD = re.compile(
+    r"(?:\s|--[^\n]*\n|/\*[\s\S]*?\*/)*"
+    r"(?:with\s+(?:session|function)|using\s+external\s+function)\b",
+    re.IGNORECASE,
+)
 _BODY_QUOTES = re.compile(r"\$\$[\s\S]*?\$\$")
 _QUERY = frozenset({"SELECT", "VALUES", "TABLE"})
 
@@ -19,9 +23,10 @@ _QUERY = frozenset({"SELECT", "VALUES", "TABLE"})
 def without_head(sql: str, dialect: str) -> str:
     """The query after WITH SESSION p = v, ... and WITH FUNCTION ..., whose bodies hold no query.
 
-    A body may have semicolons, so that this comes before a text is split at them.
+    A body may have semicolons, so that this comes before a text is split at them. Athena's
+    USING EXTERNAL FUNCTION ... has none.
     """
-    if dialect != "trino" or not _HEAD.match(sql):
+    if dialect not in ("trino", "athena") or not _HEAD.match(sql):
         return sql
     plain = _BODY_QUOTES.sub(lambda match: " " * len(match.group()), sql).replace(";", ",")
     try:
@@ -61,6 +66,51 @@ def version(tokens: Tokens, position: int, files: list[str]) -> int:
     if opens(tokens, start):
         return closing(tokens, start)
     return start + 2 if word_at(tokens, start) in ("TIMESTAMP", "DATE", "-") else start + 1
+
+
+_OF_ARGUMENT = frozenset({"AS", "PARTITION BY", "ORDER BY", "PRUNE", "KEEP", "COPARTITION"})
+
+
+def of_table_argument(tokens: Tokens, position: int, files: list[str]) -> int:
+    """`input => TABLE(t) AS a PARTITION BY k ORDER BY o`: how a function is given the rows."""
+    if word_at(tokens, position - 1) != ")" or word_at(tokens, position) not in _OF_ARGUMENT:
+        return 0
+    start = _opening(tokens, position - 1)
+    if word_at(tokens, start - 1) == "TABLE":
+        start -= 1
+    if word_at(tokens, start - 1) != "=>":
+        return 0
+    end = position
+    while end < len(tokens) and word_at(tokens, end) != ")":
+        if word_at(tokens, end) == "," and word_at(tokens, end + 2) == "=>":
+            break
+        end = closing(tokens, end) if opens(tokens, end) else end + 1
+    return end
+
+
+def _opening(tokens: Tokens, end: int) -> int:
+    """The parenthesis that the one at a position closes."""
+    depth = 0
+    for position in range(end, -1, -1):
+        kind = tokens[position].token_type
+        depth += (kind == TokenType.R_PAREN) - (kind == TokenType.L_PAREN)
+        if depth == 0:
+            return position
+    return 0
+
+
+def with_table_queries(tokens: Tokens, files: list[str]) -> Tokens:
+    """`input => TABLE(SELECT ...)` as a subquery."""
+    kept = [
+        token
+        for position, token in enumerate(tokens)
+        if not (
+            word_at(tokens, position) == "TABLE"
+            and word_at(tokens, position - 1) == "=>"
+            and opens(tokens, position + 1)
+        )
+    ]
+    return kept if len(kept) < len(tokens) else tokens
 
 
 def with_own_matches(tokens: Tokens, files: list[str]) -> Tokens:

@@ -29,8 +29,9 @@ from hex_assets.lineage.engine.relations import (
     Rest,
     merged,
 )
+from hex_assets.lineage.engine.rows_duckdb import rows_of_duckdb
 from hex_assets.lineage.engine.scopes import Scope, Source
-from hex_assets.lineage.engine.unnesting import unnested_fields
+from hex_assets.lineage.engine.unnesting import columns_of_arrays, unnested_fields
 
 _FLATTEN = ["SEQ", "KEY", "PATH", "INDEX", "VALUE", "THIS"]
 
@@ -164,8 +165,11 @@ class FromReader(PivotReader):
             if cte is not None and not cte.scalar:
                 self.add(node, self.read_cte(cte, None), scope, name.parts[0])
                 return
-        if self.dialect == "duckdb" and self.rows_of_duckdb(node, name.parts, scope, env):
-            return
+        if self.dialect == "duckdb":
+            own = rows_of_duckdb(node, name.parts, env, self.read_cte)
+            if own is not None:
+                self.add(node, own, scope, name.parts[-1])
+                return
         if len(name.parts) > 1 and self.dialect in UNNESTED_PATHS:
             qualifiers = [piece.name for piece in node.parts[:-1]]
             if qualifiers and scope.relation_named([qualifiers[0].casefold()]) is not None:
@@ -175,20 +179,6 @@ class FromReader(PivotReader):
                 self.add(node, relation, scope, name.parts[-1])
                 return
         self.named_table(node, name, scope, env)
-
-    def rows_of_duckdb(
-        self, node: exp.Table, parts: tuple[str, ...], scope: Scope, env: Env
-    ) -> bool:
-        """`recurring.c`, all rows that the CTE c has given, and (SHOW t), which tells of tables."""
-        cte = env.get(parts[1].casefold()) if len(parts) == 2 else None
-        if cte is not None and parts[0].casefold() == "recurring":
-            self.add(node, self.read_cte(cte, None), scope, parts[1])
-            return True
-        shows = len(parts) == 1 and parts[0].casefold() == "show"
-        if shows and not node.this.args.get("quoted"):
-            self.add(node, Produced(NOTHING, [], MAYBE), scope)
-            return True
-        return False
 
     def named_table(self, node: exp.Table, name: Named, scope: Scope, env: Env) -> None:
         """A table or file of the warehouse."""
@@ -268,10 +258,12 @@ class FromReader(PivotReader):
         elif names:
             fields = 0
         produced: Relation = Produced(origins, names or [name], fields)
-        if len(names) == len(node.expressions) > 1 and self.dialect != "bigquery":
-            produced = Derived()  # one column of each array
-            for column, item in zip(names, node.expressions, strict=True):
-                produced.add(column, self.origins(item, scope, env))
+        if len(names) > 1 and self.dialect != "bigquery":
+            arrays = columns_of_arrays(node, len(names))
+            columns = Derived()
+            for column, items in zip(names, arrays, strict=False):
+                columns.add(column, merged(self.origins(item, scope, env) for item in items))
+            produced = columns if arrays else produced
         scope.add(Source(name.casefold(), produced))
         if isinstance(offset, exp.Identifier):
             unnested = scope.sources[-1].relation

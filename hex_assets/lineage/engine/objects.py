@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from sqlglot.tokenizer_core import Token, TokenType
 
+from hex_assets.lineage.engine.macros import read_macro
 from hex_assets.lineage.engine.patterns import read_body
 from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.words import STRINGS, closing, name_at, word_at
@@ -35,6 +36,8 @@ def read_object(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -
         kinds = _FUNCTIONS.get(text.dialect, ()) if first == "CREATE" else ()
         if not any(word_at(chunk, position) in kinds for position in range(1, 5)):
             return False
+        if text.dialect == "duckdb":
+            return read_macro(sql, chunk, text, read_text)
         return _function(sql, chunk, 2, text, read_text)
     if first == "CREATE":
         return _created(sql, chunk, text, read_text)
@@ -146,10 +149,6 @@ def _function(sql: str, chunk: list[Token], start: int, text: Text, read_text: R
             return False
         if word_at(chunk, position) in ("RETURN", "AS") and word_at(chunk, position + 1) in _QUERY:
             read_text(_rest(sql, chunk, position + 1), text)
-            return True
-        table = word_at(chunk, position) == "AS" and word_at(chunk, position + 1) == "TABLE"
-        if table and position + 2 < len(chunk) and text.dialect == "duckdb":
-            read_text(_rest(sql, chunk, position + 2), text)
             return True
         opens = word_at(chunk, position) in ("AS", "RETURN") and word_at(chunk, position + 1) == "("
         if opens and word_at(chunk, position + 2) in _QUERY and text.dialect not in _LAKEHOUSES:
