@@ -29,7 +29,7 @@ from hex_assets.lineage.engine.relations import (
     Rest,
     merged,
 )
-from hex_assets.lineage.engine.rows_duckdb import rows_of_duckdb
+from hex_assets.lineage.engine.rows_duckdb import function_of_duckdb, rows_of_duckdb
 from hex_assets.lineage.engine.scopes import Scope, Source
 from hex_assets.lineage.engine.unnesting import columns_of_arrays, unnested_fields
 
@@ -337,6 +337,11 @@ class FromReader(PivotReader):
             if node.alias:
                 scope.sources[-1].name = node.alias.casefold()
             return True
+        if self.dialect == "duckdb":
+            own = function_of_duckdb(call, self.reading, self.query)
+            if own is not None:
+                self.add(node, own, scope)
+                return True
         rows = call.this if isinstance(call, exp.TableFromRows) else call
         if rows is not call and isinstance(rows, (exp.Parameter, exp.Placeholder)):
             self.reading.dynamic = True

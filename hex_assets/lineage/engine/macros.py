@@ -1,4 +1,4 @@
-"""DuckDB's macros: the query or the expression of each of their bodies."""
+"""DuckDB's macros and enumerations: the queries in their bodies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ _QUERY = frozenset({"SELECT", "WITH", "FROM", "VALUES"})
 
 
 def read_macro(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
-    """CREATE MACRO f(a) AS a + 1, (a, b) AS TABLE SELECT ...: reads what its queries read."""
+    """CREATE MACRO f(a) AS a + 1, (a, b) AS TABLE SELECT ...: reads what its queries read.
+
+    So does CREATE TYPE t AS ENUM (SELECT ...).
+    """
     bodies = _bodies(chunk)
     for start, end in bodies:
         is_table = word_at(chunk, start) == "TABLE"
@@ -38,6 +41,9 @@ def read_macro(sql: str, chunk: list[Token], text: Text, read_text: ReadText) ->
 
 def _bodies(chunk: list[Token]) -> list[tuple[int, int]]:
     """Where each body begins and ends: between AS and `, (parameters) AS`."""
+    for position in range(3, min(len(chunk), 12)):
+        if word_at(chunk, position) == "ENUM" and word_at(chunk, position - 1) == "AS":
+            return [(position + 1, closing(chunk, position + 1))]
     starts: list[int] = []
     ends: list[int] = []
     position = 2

@@ -23,7 +23,7 @@ _QUERY = frozenset({"SELECT", "WITH", "FROM", "VALUES"})
 _FUNCTIONS = {
     "postgres": ("FUNCTION",),
     "redshift": ("FUNCTION",),
-    "duckdb": ("MACRO", "FUNCTION"),
+    "duckdb": ("MACRO", "FUNCTION", "TYPE"),
     "tsql": ("FUNCTION",),
 }
 """What a function is called where it may be a query."""

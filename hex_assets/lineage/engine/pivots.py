@@ -46,9 +46,12 @@ class PivotReader(ExpressionReader):
                     for column in item.find_all(exp.Column)
                 }
                 result.pass_on(Rest(relation, frozenset(hidden)))
-                for value in pivot.expressions:
-                    for part in value.find_all(exp.Identifier):
-                        result.add(part.name, columns)
+                values_of = [n for v in pivot.expressions for n in v.find_all(exp.Identifier)]
+                items = [item for f in fields for item in f.args.get("expressions") or ()]
+                groups = _groups(items, len(values_of))
+                for position, part in enumerate(values_of):
+                    own = [self.origins(group[position], within, {}) for group in groups]
+                    result.add(part.name, merged(own) if own else columns)
                 for field in fields:
                     result.add(field.this.name, NOTHING)
             else:
@@ -132,14 +135,10 @@ class PivotReader(ExpressionReader):
             raise Malformed("INTO of an UNPIVOT lacks its names")
         result.add(into.this.name if into is not None else "name", NOTHING)
         names = into.expressions if into is not None else [exp.to_identifier("value")]
-        groups = [item.this if isinstance(item, exp.Alias) else item for item in node.expressions]
-        groups = [g.expressions if isinstance(g, exp.Tuple) else [] for g in groups]
+        groups = _groups(node.expressions, len(names))
         for position, value in enumerate(names):
-            if len(names) > 1 and all(len(group) == len(names) for group in groups):
-                own = [self.origins(group[position], within, env) for group in groups]
-                result.add(value.name, merged(own))
-            else:
-                result.add(value.name, values)
+            own = [self.origins(group[position], within, env) for group in groups]
+            result.add(value.name, merged(own) if own else values)
 
     def match_recognize(self, node: exp.Expr, scope: Scope, env: Env) -> None:
         """MATCH_RECOGNIZE: rows of a pattern; its names for rows qualify the table's columns."""
@@ -171,6 +170,13 @@ class PivotReader(ExpressionReader):
         if rows is not None and "ALL" in rows.name.upper() and before:
             result.pass_on(Rest(before[-1].relation))
         scope.sources[:] = [*before[:-1], Source(node.alias.casefold(), result)]
+
+
+def _groups(items: list[exp.Expr], count: int) -> list[list[exp.Expr]]:
+    """The columns of each of UNPIVOT's groups, such as `(jan, feb) AS q1`; none if not so many."""
+    found = [item.this if isinstance(item, (exp.Alias, exp.PivotAlias)) else item for item in items]
+    groups = [list(item.expressions) if isinstance(item, exp.Tuple) else [] for item in found]
+    return groups if count > 1 and all(len(group) == count for group in groups) else []
 
 
 def _columns_of(item: exp.Expr) -> set[str]:
