@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlglot.tokenizer_core import TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
-from hex_assets.lineage.engine.clauses_duckdb import after_pivot, apply_calls, shown
+from hex_assets.lineage.engine.clauses_duckdb import after_pivot, apply_calls, select_first, shown
 from hex_assets.lineage.engine.clauses_lakehouse import all_by_name, schema_evolution, window_calls
 from hex_assets.lineage.engine.clauses_mysql import (
     analyse,
@@ -60,6 +60,35 @@ def _names_after_dots(tokens: Tokens, files: list[str]) -> Tokens:
     )
 
 
+_SET_OPERATIONS = frozenset({"UNION", "EXCEPT", "INTERSECT", "MINUS"})
+_ENDS = frozenset({"ORDER BY", "LIMIT", "OFFSET", "FETCH"})
+
+
+def _last_branch(tokens: Tokens, files: list[str]) -> Tokens:
+    """`UNION (query) ORDER BY a` as `UNION SELECT * FROM (query) ORDER BY a`.
+
+    In a subquery that is a value sqlglot takes the last branch for its end.
+    """
+    kept: Tokens = []
+    for position, token in enumerate(tokens):
+        if opens(tokens, position) and word_at(tokens, position + 1) in _QUERY:
+            before = {word_at(tokens, position - n) for n in range(1, 5)}
+            follows = word_at(tokens, position - 1) in (*_SET_OPERATIONS, *_AFTER_OPERATION)
+            if follows and before & _SET_OPERATIONS and _ended(tokens, position):
+                kept += [
+                    Token(kind, text, token.line, token.col, token.start, token.end)
+                    for kind, text in _STAR_OF
+                ]
+        kept.append(token)
+    return kept if len(kept) > len(tokens) else tokens
+
+
+def _ended(tokens: Tokens, position: int) -> bool:
+    return word_at(tokens, closing(tokens, position)) in _ENDS
+
+
+_AFTER_OPERATION = ("ALL", "DISTINCT", "NAME")
+_STAR_OF = ((TokenType.SELECT, "SELECT"), (TokenType.STAR, "*"), (TokenType.FROM, "FROM"))
 _QUOTED = STRINGS | {TokenType.IDENTIFIER}
 _NOT_COLUMNS = frozenset(
     "PRIMARY KEY INDEX CONSTRAINT UNIQUE FULLTEXT SPATIAL CHECK FOREIGN".split()
@@ -175,7 +204,13 @@ _OF_TRINO = (
     with_own_matches,
 )
 _OF_SPARK = (dropping(schema_evolution), window_calls, with_known_operators)
-_OF_ALL = (_names_after_dots, _plain_create, dropping(_of_insert), dropping(_current_of))
+_OF_ALL = (
+    _names_after_dots,
+    _last_branch,
+    _plain_create,
+    dropping(_of_insert),
+    dropping(_current_of),
+)
 _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "bigquery": (with_known_operators, with_unnest),
     "mysql": (
@@ -187,7 +222,7 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
         named_arguments,
     ),
     "postgres": (only, dropping(_json_defaults), dropping(using_operator)),
-    "duckdb": (after_pivot, apply_calls, dropping(shown)),
+    "duckdb": (after_pivot, apply_calls, dropping(shown), select_first),
     "athena": _OF_TRINO,
     "trino": _OF_TRINO,
     "presto": _OF_TRINO,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from hex_assets.lineage.engine.words import name_at
+from hex_assets.lineage.engine.words import name_at, word_at
 
 _ENDS_FROM = frozenset(
     {"where", "select", "group", "group by", "order", "order by", "having", "limit", "set"}
@@ -58,6 +58,8 @@ def read_names(tokens: list[Token], *, cut: bool) -> Names:
                 if word == "from":
                     in_from[-1] = True
                 parts, after = name_at(tokens, position + 1)
+                if parts and word_at(tokens, after) == ":":  # DuckDB's `alias: name`
+                    parts, after = name_at(tokens, after + 1)
                 name_is_last = cut and after >= len(tokens)
                 calls = after < len(tokens) and tokens[after].token_type == TokenType.L_PAREN
                 if parts and not calls and not name_is_last:

@@ -114,10 +114,13 @@ class QueryReader(ProjectionReader):
 
     def tail(self, node: exp.Expr, relation: Relation, env: Env, outer: Scope | None) -> None:
         """ORDER BY and LIMIT of a set operation or of a query in parentheses."""
+        scope = Scope(self.dialect, parent=outer)
+        for clause in ("limit", "offset"):
+            if node.args.get(clause) is not None:
+                self.origins(node.args[clause], scope, env)
         order = node.args.get("order")
         if order is None:
             return
-        scope = Scope(self.dialect, parent=outer)
         scope.aliases = {name.casefold(): origins for name, origins in relation.star()}
         items = relation.star()
         for ordered in order.expressions:
