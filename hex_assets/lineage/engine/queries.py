@@ -6,7 +6,7 @@ from sqlglot import exp
 
 from hex_assets.lineage.engine.dialects import IMPLICIT_RECURSION
 from hex_assets.lineage.engine.projections import ProjectionReader
-from hex_assets.lineage.engine.reading import Cte, Env
+from hex_assets.lineage.engine.reading import Cte, Env, Malformed
 from hex_assets.lineage.engine.relations import (
     NOTHING,
     Derived,
@@ -141,6 +141,8 @@ class QueryReader(ProjectionReader):
             spine.append(item)
             item = item.this
         for operation in spine:
+            if operation.args.get("joins"):  # of its last branch, behind a MATCH_RECOGNIZE
+                raise Malformed("which branch of a set operation joins a table is not kept")
             env = self.ctes(operation, env, outer)
         result: Relation = self.query(item, env, outer)
         for operation in reversed(spine):
