@@ -60,6 +60,28 @@ def _names_after_dots(tokens: Tokens, files: list[str]) -> Tokens:
     )
 
 
+_BY = {
+    "GROUP": TokenType.GROUP_BY,
+    "ORDER": TokenType.ORDER_BY,
+    "PARTITION": TokenType.PARTITION_BY,
+    "CLUSTER": TokenType.CLUSTER_BY,
+    "DISTRIBUTE": TokenType.DISTRIBUTE_BY,
+    "SORT": TokenType.SORT_BY,
+}
+
+
+def _two_words(tokens: Tokens, files: list[str]) -> Tokens:
+    """`GROUP /* why */ BY`: sqlglot knows the two words only with nothing but space between."""
+    kept: Tokens = []
+    for position, token in enumerate(tokens):
+        kind = _BY.get(word_at(tokens, position - 1))
+        if kind is not None and kept and word_at(tokens, position) == "BY":
+            first = kept.pop()
+            token = Token(kind, f"{first.text} BY", token.line, token.col, first.start, token.end)
+        kept.append(token)
+    return kept if len(kept) < len(tokens) else tokens
+
+
 _SET_OPERATIONS = frozenset({"UNION", "EXCEPT", "INTERSECT", "MINUS"})
 _ENDS = frozenset({"ORDER BY", "LIMIT", "OFFSET", "FETCH"})
 
@@ -205,6 +227,7 @@ _OF_TRINO = (
 )
 _OF_SPARK = (dropping(schema_evolution), window_calls, with_known_operators)
 _OF_ALL = (
+    _two_words,
     _names_after_dots,
     _last_branch,
     _plain_create,

@@ -53,6 +53,8 @@ def _bodies(chunk: list[Token]) -> list[tuple[int, int]]:
             continue
         end = closing(chunk, position)
         is_next = bool(starts) and chunk[position - 1].token_type == TokenType.COMMA
+        if is_next and word_at(chunk, starts[0]) == "TABLE":  # not `SELECT x, (a + b) AS c`
+            is_next = word_at(chunk, end + 1) == "TABLE"
         if word_at(chunk, end) == "AS" and (not starts or is_next):
             if starts:
                 ends.append(position - 1)
