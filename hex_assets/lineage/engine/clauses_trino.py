@@ -12,10 +12,9 @@ from hex_assets.lineage.engine.rewriting import Tokens, opens
 from hex_assets.lineage.engine.words import closing, word_at
 
 _HEAD = re.compile(
-    r"(?:\s|--[^\n]*\n|/\*[\s\S]*?\*/)*"
-    r"(?:with\s+(?:session|function)|using\s+external\s+function)\b",
-    re.IGNORECASE,
+    r"\b(?:with\s+(?:session|function)|using\s+external\s+function)\b", re.IGNORECASE
 )
+_HEADS = frozenset({("WITH", "SESSION"), ("WITH", "FUNCTION"), ("USING", "EXTERNAL")})
 _BODY_QUOTES = re.compile(r"\$\$[\s\S]*?\$\$")
 _QUERY = frozenset({"SELECT", "VALUES", "TABLE"})
 
@@ -26,12 +25,14 @@ def without_head(sql: str, dialect: str) -> str:
     A body may have semicolons, so that this comes before a text is split at them. Athena's
     USING EXTERNAL FUNCTION ... has none.
     """
-    if dialect not in ("trino", "athena") or not _HEAD.match(sql):
+    if dialect not in ("trino", "athena") or not _HEAD.search(sql):
         return sql
     plain = _BODY_QUOTES.sub(lambda match: " " * len(match.group()), sql).replace(";", ",")
     try:
         tokens = tokenizer(dialect).tokenize(plain)
     except SqlglotError:
+        return sql
+    if (word_at(tokens, 0), word_at(tokens, 1)) not in _HEADS:
         return sql
     position = 1
     while position < len(tokens):
