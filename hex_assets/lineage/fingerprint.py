@@ -161,6 +161,8 @@ def _normalised(sql: str, rules: _Rules) -> str:
         return sql
     if not rules.backslash and "\\" in sql:
         return sql
+    if rules.has_long_quotes and ("'''" in sql or '"""' in sql):  # one may be left open
+        return sql
     return rules.pattern.sub(_Replacer(), sql)
 
 
@@ -217,6 +219,7 @@ class _Rules:
         self.backslash = "\\" in escapes
         quotes = [quote for quote in tokenizer.QUOTES if isinstance(quote, str)]
         long = [q for q in quotes if len(q) > 1]
+        self.has_long_quotes = bool(long)
         body = r"\\.|" if self.backslash else ""
         strings = [rf"{q}(?:{body}(?!{q}).)*{q}" for q in long]
         backslash = r"\\" if self.backslash else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlglot.tokenizer_core import TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine.clauses_bigquery import (
     depth,
@@ -21,6 +21,7 @@ from hex_assets.lineage.engine.clauses_bigquery import (
     privacy,
 )
 from hex_assets.lineage.engine.clauses_clickhouse import OF_CLICKHOUSE
+from hex_assets.lineage.engine.clauses_duckdb import after_pivot, apply_calls, select_first, shown
 from hex_assets.lineage.engine.clauses_json import json_options
 from hex_assets.lineage.engine.clauses_lakehouse import (
     all_by_name,
@@ -39,7 +40,6 @@ from hex_assets.lineage.engine.clauses_lakehouse import (
 from hex_assets.lineage.engine.clauses_match import matched_alone
 from hex_assets.lineage.engine.clauses_mysql import OF_MYSQL, odbc
 from hex_assets.lineage.engine.clauses_postgres import (
-    after_pivot,
     copied,
     only,
     operators,
@@ -54,6 +54,12 @@ from hex_assets.lineage.engine.clauses_redshift import (
 )
 from hex_assets.lineage.engine.clauses_sets import last_branch
 from hex_assets.lineage.engine.clauses_snowflake import model_names, resample
+from hex_assets.lineage.engine.clauses_trino import (
+    of_table_argument,
+    version,
+    with_plain_json,
+    with_table_queries,
+)
 from hex_assets.lineage.engine.clauses_tsql import (
     changes,
     graph_match,
@@ -69,8 +75,8 @@ from hex_assets.lineage.engine.pipes import (
     with_spark_operators,
     with_unnest,
 )
-from hex_assets.lineage.engine.rewriting import Tokens, dropping, opens
-from hex_assets.lineage.engine.words import closing, name_at, word_at
+from hex_assets.lineage.engine.rewriting import Tokens, as_names, dropping, opens
+from hex_assets.lineage.engine.words import STRINGS, closing, name_at, word_at
 
 
 def without_rare_clauses(tokens: Tokens, dialect: str) -> tuple[Tokens, list[str]]:
@@ -82,6 +88,46 @@ def without_rare_clauses(tokens: Tokens, dialect: str) -> tuple[Tokens, list[str
     return kept, files
 
 
+def _names_after_dots(tokens: Tokens, files: list[str]) -> Tokens:
+    """`s.drop` and `t.select`: what follows a dot is a name."""
+    return as_names(
+        tokens,
+        lambda position, token: (
+            position > 0
+            and tokens[position - 1].token_type == TokenType.DOT
+            and token.token_type not in _QUOTED
+            and token.text.isidentifier()
+        ),
+    )
+
+
+_BY = {
+    "GROUP": TokenType.GROUP_BY,
+    "ORDER": TokenType.ORDER_BY,
+    "PARTITION": TokenType.PARTITION_BY,
+    "CLUSTER": TokenType.CLUSTER_BY,
+    "DISTRIBUTE": TokenType.DISTRIBUTE_BY,
+    "SORT": TokenType.SORT_BY,
+}
+
+
+def _two_words(tokens: Tokens, files: list[str]) -> Tokens:
+    """`GROUP /* why */ BY`: sqlglot knows the two words only with nothing but space between."""
+    kept: Tokens = []
+    for position, token in enumerate(tokens):
+        kind = _BY.get(word_at(tokens, position - 1))
+        if kind is not None and kept and word_at(tokens, position) == "BY":
+            first = kept.pop()
+            token = Token(kind, f"{first.text} BY", token.line, token.col, first.start, token.end)
+        kept.append(token)
+    return kept if len(kept) < len(tokens) else tokens
+
+
+_SET_OPERATIONS = frozenset({"UNION", "EXCEPT", "INTERSECT", "MINUS"})
+_ENDS = frozenset({"ORDER BY", "LIMIT", "OFFSET", "FETCH"})
+
+
+_QUOTED = STRINGS | {TokenType.IDENTIFIER}
 _NOT_COLUMNS = frozenset(
     "PRIMARY KEY INDEX CONSTRAINT UNIQUE FULLTEXT SPATIAL CHECK FOREIGN".split()
 )
@@ -93,6 +139,8 @@ def _plain_create(tokens: Tokens, files: list[str]) -> Tokens:
     words = [token.text.upper() for token in tokens[:10]]
     if not words or words[0] != "CREATE":
         return tokens
+    if words[1:4] == ["PROTECTED", "MULTI", "DIALECT"]:  # Athena's
+        tokens, words = [tokens[0], *tokens[4:]], [words[0], *words[4:]]
     kinds = [n for n, word in enumerate(words) if word in ("TABLE", "VIEW")]
     if not kinds:
         return tokens
@@ -195,6 +243,11 @@ def _local(tokens: Tokens, position: int, files: list[str]) -> int:
     return position + 1 if word_at(tokens, position) in ("LOCAL", "SCOPED") and temporary else 0
 
 
+_OF_TRINO = (
+    with_plain_json,
+    *map(dropping, (_subset, _json_defaults, version, of_table_argument)),
+    with_table_queries,
+)
 _OF_SPARK = (
     *map(dropping, (schema_evolution, at_version, time_travel, watermark, live_words, replace_on)),
     *map(dropping, (table_partitions, once)),
@@ -205,6 +258,8 @@ _OF_SPARK = (
     with_known_operators,
 )
 _OF_ALL = (
+    _two_words,
+    _names_after_dots,
     dropping(_local),
     _plain_create,
     dropping(_of_insert),
@@ -234,9 +289,10 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
         operators,
     ),
     "redshift": (column_attributes, remove_duplicates, siblings, dropping(subscripts)),
-    "duckdb": (after_pivot,),
-    "trino": tuple(map(dropping, (_subset, _json_defaults))),
-    "presto": (dropping(_subset),),
+    "duckdb": (after_pivot, apply_calls, dropping(shown), select_first),
+    "athena": _OF_TRINO,
+    "trino": _OF_TRINO,
+    "presto": _OF_TRINO,
     "snowflake": (dropping(_subset), dropping(resample), all_by_name, model_names),
     "databricks": _OF_SPARK,
     "spark": _OF_SPARK,

@@ -1,4 +1,4 @@
-"""Clauses and operators of PostgreSQL and DuckDB that sqlglot's grammar lacks."""
+"""Clauses of PostgreSQL that sqlglot's grammar lacks."""
 
 from __future__ import annotations
 
@@ -162,15 +162,3 @@ def _end_of_operator(tokens: Tokens, start: int) -> int:
         end -= 1
         run = run[: -len(tokens[end].text)]
     return max(end, start + 1)
-
-
-def after_pivot(tokens: Tokens, files: list[str]) -> Tokens:
-    """DuckDB's PIVOT and UNPIVOT statements without ORDER BY and LIMIT."""
-    if word_at(tokens, 0) not in ("PIVOT", "UNPIVOT"):
-        return tokens
-    position = 0
-    while position < len(tokens):
-        if word_at(tokens, position) in ("ORDER BY", "LIMIT"):
-            return tokens[:position]
-        position = closing(tokens, position) if opens(tokens, position) else position + 1
-    return tokens

@@ -8,7 +8,7 @@ from hex_assets.lineage.engine.rewriting import Tokens, opens
 from hex_assets.lineage.engine.words import closing, word_at
 
 _OPERATORS = frozenset({"UNION", "EXCEPT", "INTERSECT", "MINUS"})
-_AFTER_OPERATOR = frozenset({"ALL", "DISTINCT"})
+_AFTER_OPERATOR = frozenset({"ALL", "DISTINCT", "BY", "NAME"})
 _QUERY = frozenset({"SELECT", "WITH", "("})
 _TAILS = frozenset({"ORDER BY", "ORDER", "LIMIT", "OFFSET", "FETCH"})
 _SELECT_ALL = ((TokenType.SELECT, "SELECT"), (TokenType.STAR, "*"), (TokenType.FROM, "FROM"))
@@ -30,7 +30,9 @@ def last_branch(tokens: Tokens, files: list[str]) -> Tokens:
 def _is_last_branch(tokens: Tokens, position: int) -> bool:
     if not opens(tokens, position) or word_at(tokens, position + 1) not in _QUERY:
         return False
-    before = position - 1 - (word_at(tokens, position - 1) in _AFTER_OPERATOR)
+    before = position - 1
+    while word_at(tokens, before) in _AFTER_OPERATOR:
+        before -= 1
     if word_at(tokens, before) not in _OPERATORS:
         return False
     return word_at(tokens, closing(tokens, position)) in _TAILS

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from functools import lru_cache
 from threading import local
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
+
+from sqlglot.errors import TokenError
 
 if TYPE_CHECKING:
     from sqlglot.dialects.dialect import Dialect
     from sqlglot.parser import Parser
+    from sqlglot.tokenizer_core import Token
     from sqlglot.tokens import Tokenizer
 
 ALIASES = {
@@ -100,11 +103,32 @@ class _Tools(local):
 _TOOLS = _Tools()
 
 
+class _AthenaTokenizer:
+    """Athena's, which tells Hive's statements by tokens in which a backslash escapes a quote.
+
+    In Trino's statements it does not: a backslash between two quotes is a whole string.
+    """
+
+    def __init__(self, own: Tokenizer, plain: Tokenizer) -> None:
+        self.own = own
+        self.plain = plain
+
+    def tokenize(self, sql: str) -> list[Token]:
+        """The tokens of a text."""
+        try:
+            return self.own.tokenize(sql)
+        except TokenError:
+            return self.plain.tokenize(sql)
+
+
 def tokenizer(name: str) -> Tokenizer:
     """Sqlglot's tokenizer of a canonical name, for this thread."""
     found = _TOOLS.tokenizers.get(name)
     if found is None:
-        found = _TOOLS.tokenizers[name] = _grammar(name).tokenizer()
+        found = _grammar(name).tokenizer()
+        if name == "athena":
+            found = cast("Tokenizer", _AthenaTokenizer(found, tokenizer("trino")))
+        _TOOLS.tokenizers[name] = found
     return found
 
 

@@ -72,6 +72,8 @@ def read_names(tokens: list[Token], *, cut: bool, paths: bool = False) -> Names:
                 if word == "from":
                     in_from[-1] = True
                 parts, after = name_at(tokens, position + 1)
+                if parts and word_at(tokens, after) == ":":  # DuckDB's `alias: name`
+                    parts, after = name_at(tokens, after + 1)
                 name_is_last = cut and after >= len(tokens)
                 calls = after < len(tokens) and tokens[after].token_type == TokenType.L_PAREN
                 if parts and not calls and not name_is_last:

@@ -33,8 +33,14 @@ from hex_assets.lineage.engine.relations import (
     Rest,
     merged,
 )
+from hex_assets.lineage.engine.rows_duckdb import function_of_duckdb, rows_of_duckdb
 from hex_assets.lineage.engine.scopes import Scope, Source
-from hex_assets.lineage.engine.unnesting import is_called, known_rows, unnested_fields
+from hex_assets.lineage.engine.unnesting import (
+    columns_of_arrays,
+    is_called,
+    known_rows,
+    unnested_fields,
+)
 
 _FLATTEN = ["SEQ", "KEY", "PATH", "INDEX", "VALUE", "THIS"]
 
@@ -175,6 +181,11 @@ class FromReader(PivotReader):
             if cte is not None and not cte.scalar:
                 self.add(node, self.read_cte(cte, None), scope, name.parts[0])
                 return
+        if self.dialect == "duckdb":
+            own = rows_of_duckdb(node, name.parts, env, self.read_cte)
+            if own is not None:
+                self.add(node, own, scope, name.parts[-1])
+                return
         if len(name.parts) > 1 and self.dialect in UNNESTED_PATHS:
             qualifiers = [piece.name for piece in node.parts[:-1]]
             if qualifiers and scope.has_path(qualifiers[0].casefold()):
@@ -277,10 +288,12 @@ class FromReader(PivotReader):
         produced: Relation = Produced(origins, names or [name], fields)
         if inner is not None:
             produced = Produced(origins, [name], inner=inner)
-        if len(names) == len(node.expressions) > 1 and self.dialect != "bigquery":
-            produced = Derived()  # one column of each array
-            for column, item in zip(names, node.expressions, strict=True):
-                produced.add(column, self.origins(item, scope, env))
+        if len(names) > 1 and self.dialect != "bigquery":
+            arrays = columns_of_arrays(node, len(names))
+            columns = Derived()
+            for column, items in zip(names, arrays, strict=False):
+                columns.add(column, merged(self.origins(item, scope, env) for item in items))
+            produced = columns if arrays else produced
         scope.add(Source(name.casefold(), produced))
         if isinstance(offset, exp.Identifier):
             unnested = scope.sources[-1].relation
@@ -351,6 +364,11 @@ class FromReader(PivotReader):
 
     def known_function(self, node: exp.Expr, call: exp.Expr, scope: Scope, env: Env) -> bool:
         """Functions that stand for a table or a file, such as remote(), s3() and read_csv()."""
+        if self.dialect == "duckdb":
+            own = function_of_duckdb(call, self.reading, self.query)
+            if own is not None:
+                self.add(node, own, scope)
+                return True
         if self.dialect == "bigquery":
             tables = tables_given(call)
             if tables:

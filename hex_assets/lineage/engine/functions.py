@@ -12,7 +12,6 @@ _NAMES_A_TABLE = {
     "databricks": frozenset({"table_changes", "identifier", "stream"}),
     "spark": frozenset({"table_changes", "identifier"}),
     "clickhouse": frozenset({"dictionary"}),
-    "duckdb": frozenset({"query_table"}),
     "tsql": frozenset({"containstable", "freetexttable"}),
 }
 _FILE_FUNCTIONS = {

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine import plpgsql
+from hex_assets.lineage.engine.macros import read_macro
 from hex_assets.lineage.engine.metric_views import read_metric_view
 from hex_assets.lineage.engine.objects_snowflake import read_snowflake_object
 from hex_assets.lineage.engine.patterns import read_body
@@ -25,7 +26,7 @@ _QUERY = frozenset({"SELECT", "WITH", "FROM", "VALUES"})
 _FUNCTIONS = {
     "postgres": ("FUNCTION",),
     "redshift": ("FUNCTION",),
-    "duckdb": ("MACRO", "FUNCTION"),
+    "duckdb": ("MACRO", "FUNCTION", "TYPE"),
     "tsql": ("FUNCTION",),
 }
 """What a function is called where it may be a query."""
@@ -44,6 +45,8 @@ def read_object(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -
         kinds = _FUNCTIONS.get(text.dialect, ()) if first == "CREATE" else ()
         if not any(word_at(chunk, position) in kinds for position in range(1, 5)):
             return False
+        if text.dialect == "duckdb":
+            return read_macro(sql, chunk, text, read_text)
         return _function(sql, chunk, 2, text, read_text)
     if first in ("CREATE", "ALTER") and chunk[-1].token_type in STRINGS:
         if read_metric_view(sql, chunk, text, read_text):
@@ -214,10 +217,6 @@ def _function(sql: str, chunk: list[Token], start: int, text: Text, read_text: R
             return True
         if word_at(chunk, position) == "RETURN" and text.dialect in ("databricks", "spark"):
             return _value_of_function(sql, chunk, position + 1, text, read_text)
-        table = word_at(chunk, position) == "AS" and word_at(chunk, position + 1) == "TABLE"
-        if table and position + 2 < len(chunk) and text.dialect == "duckdb":
-            read_text(_rest(sql, chunk, position + 2), text)
-            return True
         if word_at(chunk, position) == "BEGIN" and word_at(chunk, position + 1) == "ATOMIC":
             if position + 2 < len(chunk):
                 read_text(_rest(sql, chunk, position + 2), text)

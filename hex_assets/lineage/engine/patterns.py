@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from sqlglot import tokenize
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from hex_assets.lineage.engine.dialects import tokenizer
 from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.table_queries import table_queries
 from hex_assets.lineage.engine.words import STRINGS, closing, name_at, word_at
@@ -201,7 +201,7 @@ def _executed(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> 
     """SQL in a string that is run at once; what is in a variable is not known."""
     if len(chunk) == 2:  # the tokenizer keeps what follows the word as one string
         try:
-            rest = tokenize(sql[chunk[0].end + 1 : chunk[-1].end + 1], text.dialect or None)
+            rest = tokenizer(text.dialect).tokenize(sql[chunk[0].end + 1 : chunk[-1].end + 1])
         except SqlglotError:
             return False
         chunk = [chunk[0], *rest]
@@ -269,7 +269,7 @@ def _within(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bo
     """BigQuery's ASSERT condition [AS 'x'], and PREPARE p [(int)] AS | FROM query."""
     if len(chunk) == 2 and chunk[1].token_type in STRINGS:  # kept as a string by the tokenizer
         try:
-            rest = tokenize(sql[chunk[0].end + 1 : chunk[-1].end + 1], text.dialect or None)
+            rest = tokenizer(text.dialect).tokenize(sql[chunk[0].end + 1 : chunk[-1].end + 1])
         except SqlglotError:
             return False
         base, chunk = sql[chunk[0].end + 1 : chunk[-1].end + 1], [chunk[0], *rest]
@@ -344,9 +344,14 @@ def _cloned(chunk: list[Token], text: Text) -> bool:
 
 def _pivoted_table(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
     """DuckDB's CREATE TABLE t AS PIVOT ..., which means CREATE TABLE t AS FROM (PIVOT ...)."""
-    for position in range(2, min(len(chunk), 12)):
-        before = word_at(chunk, position - 1)
-        starts = before == "AS" or (word_at(chunk, 0) == "INSERT" and before not in (".", "INTO"))
+    inserted = 0
+    if word_at(chunk, 0) == "INSERT":
+        into = next((n for n in range(1, 5) if word_at(chunk, n) == "INTO"), 0)
+        _, inserted = name_at(chunk, into + 1)
+        inserted = closing(chunk, inserted) if word_at(chunk, inserted) == "(" else inserted
+        inserted += 2 if word_at(chunk, inserted) == "BY" else 0
+    for position in range(2, min(len(chunk), max(12, inserted + 1))):
+        starts = inserted == position if inserted else word_at(chunk, position - 1) == "AS"
         if word_at(chunk, position) in ("PIVOT", "UNPIVOT") and starts:
             start = chunk[position].start
             query = sql[start : chunk[-1].end + 1]

@@ -53,7 +53,8 @@ class PivotReader(StructReader):
                     result.add(field.this.name, NOTHING)
                 for value in pivot.expressions:
                     parts = list(value.find_all(exp.Identifier))
-                    rows = _rows_of(fields, len(parts)) if len(parts) > 1 else []
+                    items = [item for f in fields for item in f.args.get("expressions") or ()]
+                    rows = _groups(items, len(parts))
                     for position, part in enumerate(parts):  # (a, b) FOR c IN ((a1, b1), ...)
                         own = [self.origins(row[position], within, {}) for row in rows]
                         result.add(part.name, merged(own) if own else columns)
@@ -162,8 +163,11 @@ class PivotReader(StructReader):
         if into is not None and not (into.this and into.expressions):
             raise Malformed("INTO of an UNPIVOT lacks its names")
         result.add(into.this.name if into is not None else "name", NOTHING)
-        for value in into.expressions if into is not None else [exp.to_identifier("value")]:
-            result.add(value.name, values)
+        names = into.expressions if into is not None else [exp.to_identifier("value")]
+        groups = _groups(node.expressions, len(names))
+        for position, value in enumerate(names):
+            own = [self.origins(group[position], within, env) for group in groups]
+            result.add(value.name, merged(own) if own else values)
 
     def match_recognize(self, node: exp.Expr, scope: Scope, env: Env) -> None:
         """MATCH_RECOGNIZE: rows of a pattern; its names for rows qualify the table's columns."""
@@ -266,11 +270,8 @@ def _pivoted_names(on: list[exp.Expr], using: list[exp.Expr], dialect: str) -> l
     return [value[1:] + end for value in values for end in ends or [""]]
 
 
-def _rows_of(fields: list[exp.Expr], width: int) -> list[list[exp.Expr]]:
-    """The tuples of columns that UNPIVOT makes rows of; none where they are not all of a width."""
-    items = [item for field in fields for item in field.args.get("expressions") or ()]
-    tuples = [
-        item.this if isinstance(item, (exp.Alias, exp.PivotAlias)) else item for item in items
-    ]
-    rows = [item.expressions for item in tuples if isinstance(item, exp.Tuple)]
-    return rows if len(rows) == len(items) and all(len(row) == width for row in rows) else []
+def _groups(items: list[exp.Expr], count: int) -> list[list[exp.Expr]]:
+    """The columns of each of UNPIVOT's groups, such as `(jan, feb) AS q1`; none if not so many."""
+    found = [item.this if isinstance(item, (exp.Alias, exp.PivotAlias)) else item for item in items]
+    groups = [list(item.expressions) if isinstance(item, exp.Tuple) else [] for item in found]
+    return groups if count > 1 and all(len(group) == count for group in groups) else []

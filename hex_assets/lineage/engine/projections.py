@@ -16,6 +16,7 @@ from hex_assets.lineage.engine.relations import (
     Derived,
     Origins,
     Produced,
+    Relation,
     Rest,
     merged,
 )
@@ -152,6 +153,9 @@ class ProjectionReader(FromReader):
     def star(self, item: exp.Expr, result: Derived, scope: Scope, env: Env) -> None:
         """`*` and `t.*` with EXCEPT, REPLACE and RENAME."""
         node = item.this if isinstance(item, exp.Column) else item
+        starred: Relation | None = None
+        if isinstance(item, exp.Column):
+            starred = self.starred([part.name for part in item.parts[:-1]], scope)
         hidden: set[str] = set()
         own: dict[int, set[str]] = {}
         for except_ in node.args.get("except_") or ():
@@ -163,13 +167,18 @@ class ProjectionReader(FromReader):
         for alias in node.args.get("replace") or ():
             if not isinstance(alias, exp.Alias):
                 raise Malformed("REPLACE lacks the name of a column")
-            replaced[alias.alias.casefold()] = self.origins(alias.this, scope, env)
+            within = scope
+            if starred is not None:  # the column of that name is the starred relation's own
+                within = Scope(self.dialect, parent=scope)
+                within.scalars[alias.alias.casefold()] = starred.lookup(
+                    alias.alias.casefold(), alias.alias
+                )[1]
+            replaced[alias.alias.casefold()] = self.origins(alias.this, within, env)
         called = {a.this.name.casefold(): a.alias for a in node.args.get("rename") or ()}
         skip = frozenset(hidden | set(replaced) | set(called))
         only = node.args.get("ilike")  # Snowflake's * ILIKE 'pattern'
         like = like_of(only.name) if isinstance(only, exp.Literal) else None
         if isinstance(item, exp.Column):
-            starred = self.starred([part.name for part in item.parts[:-1]], scope)
             relations = [] if starred is None else [starred]
         else:
             relations = [source.relation for source in scope.sources]

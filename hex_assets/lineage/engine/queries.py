@@ -7,7 +7,7 @@ from sqlglot import exp
 from hex_assets.lineage.engine.clickhouse import as_lambda, later_aliases
 from hex_assets.lineage.engine.dialects import ANY_ORDER, IMPLICIT_RECURSION, PIPES
 from hex_assets.lineage.engine.projections import ProjectionReader
-from hex_assets.lineage.engine.reading import Cte, Env
+from hex_assets.lineage.engine.reading import Cte, Env, Malformed
 from hex_assets.lineage.engine.relations import (
     MAYBE,
     NOTHING,
@@ -123,10 +123,13 @@ class QueryReader(ProjectionReader):
 
     def tail(self, node: exp.Expr, relation: Relation, env: Env, outer: Scope | None) -> None:
         """ORDER BY and LIMIT of a set operation or of a query in parentheses."""
+        scope = Scope(self.dialect, parent=outer)
+        for clause in ("limit", "offset"):
+            if node.args.get(clause) is not None:
+                self.origins(node.args[clause], scope, env)
         order = node.args.get("order")
         if order is None:
             return
-        scope = Scope(self.dialect, parent=outer)
         scope.aliases = {name.casefold(): origins for name, origins in relation.star()}
         items = relation.star()
         for ordered in order.expressions:
@@ -147,6 +150,8 @@ class QueryReader(ProjectionReader):
             spine.append(item)
             item = item.this
         for operation in spine:
+            if operation.args.get("joins"):  # of its last branch, behind a MATCH_RECOGNIZE
+                raise Malformed("which branch of a set operation joins a table is not kept")
             env = self.ctes(operation, env, outer)
         result: Relation = self.query(item, env, outer)
         for operation in reversed(spine):

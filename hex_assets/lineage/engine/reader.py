@@ -20,7 +20,9 @@ MODEL_FUNCTIONS = (
     *(exp.GenerateText, exp.GenerateTable),
 )
 """BigQuery's functions of a model, which comes first and is no table."""
-_WITH_NAMES = (*MODEL_FUNCTIONS, exp.JSONValue)
+_JSON_TYPES = {exp.JSONValue: "returning", exp.JSONObject: "return_type"}
+"""Functions of which one argument is the type that they return."""
+_WITH_NAMES = (*MODEL_FUNCTIONS, *_JSON_TYPES)
 _METHODS = {
     "tsql": frozenset(
         "value query nodes exist modify tostring stastext stdistance stx sty starea stlength "
@@ -101,8 +103,8 @@ class ExpressionReader:
                     stack.append(item.this)
                     continue
             if isinstance(item, _WITH_NAMES):  # of a model, of a type
-                is_json = isinstance(item, exp.JSONValue)
-                name = item.args.get("returning") if is_json else item.this
+                is_json = kind in _JSON_TYPES
+                name = item.args.get(_JSON_TYPES[kind]) if is_json else item.this
                 if is_json or isinstance(name, exp.Table):
                     stack.extend(child for child in _children(item) if child is not name)
                     continue

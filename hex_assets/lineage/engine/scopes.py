@@ -11,6 +11,7 @@ from sqlglot import exp
 from hex_assets.lineage.engine.dialects import LATERAL_ALIASES, PIPES, ROW_VALUES
 from hex_assets.lineage.engine.relations import (
     AMBIGUOUS,
+    MAYBE,
     NO,
     NOT_HERE,
     NOTHING,
@@ -253,7 +254,11 @@ class Scope:
     def _row_value(self, source: Source, key: str, name: str) -> Answer | None:
         if isinstance(source.relation, Produced):
             return SURE, source.relation.origins
-        if self.dialect in ROW_VALUES and source.relation.lookup(key, name)[0] != SURE:
+        certainty = source.relation.lookup(key, name)[0]
+        if self.dialect != "bigquery":  # there the place of the name decides, see `row`
+            if certainty == MAYBE and len(source.parts) > 1 and not source.hidden_name:
+                return None  # `select country from dim.country`: a column wins over the row
+        if self.dialect in ROW_VALUES and certainty != SURE:
             return SURE, source.relation.row()
         return None
 

@@ -9,6 +9,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from hex_assets.lineage.engine import bounds, dialects, tokens
 from hex_assets.lineage.engine.batches import next_statement, swallowed
 from hex_assets.lineage.engine.clauses_postgres import unicode_names
+from hex_assets.lineage.engine.clauses_trino import without_head
 from hex_assets.lineage.engine.fallback import read_names
 from hex_assets.lineage.engine.objects import read_object
 from hex_assets.lineage.engine.parsing import be_bounded, parse, unbalanced
@@ -57,6 +58,7 @@ def read_text(sql: str, text: Text) -> None:
         sql = tokens.with_quoted_bodies(sql)
     elif text.dialect == "tsql":
         sql = with_ended_batches(sql)
+    sql = without_head(sql, text.dialect)
     found, cut = tokens.tokenized(sql, tokenizer)
     templated = "{{" in sql or "{%" in sql or "{#" in sql or "%}" in sql
     if not cut and templated and _has_jinja(found):

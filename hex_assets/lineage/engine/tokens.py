@@ -134,7 +134,7 @@ def tokenized(sql: str, tokenizer: Tokenizer) -> tuple[list[Token], bool]:
         return tokenizer.tokenize(sql), False
     except TokenError:
         pass
-    for closing in ("'", '"', "`", "*/", "]", "$$"):
+    for closing in ("'", '"', "`", "*/", "]", "$$", "'''", '"""'):
         try:
             tokens = tokenizer.tokenize(sql + closing)
         except TokenError:

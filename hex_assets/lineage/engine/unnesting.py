@@ -1,6 +1,6 @@
 """What rows of unnested values and of functions are certain to offer.
 
-Of BigQuery's UNNEST the fields of a struct are columns, too.
+Of UNNEST the fields of a struct or row are columns, too.
 """
 
 from __future__ import annotations
@@ -151,6 +151,28 @@ def _more(node: exp.Expr, alias: str) -> int:
     if _is_compared(node, alias):
         return NO
     return WEAK if is_called(node, alias) else MAYBE
+
+
+def columns_of_arrays(node: exp.Unnest, count: int) -> list[list[exp.Expr]]:
+    """What each of `count` columns may come from: arrays have one each, rows one a field.
+
+    Maps have two columns, but which of the arguments is a map the text does not always tell.
+    """
+    found: list[list[exp.Expr]] = []
+    for item in node.expressions:
+        rows = item.expressions if isinstance(item, exp.Array) else []
+        rows = [row.expressions for row in rows if isinstance(row, (exp.Struct, exp.Tuple))]
+        if rows and len(rows) == len(item.expressions) and len({len(row) for row in rows}) == 1:
+            found += [list(cells) for cells in zip(*rows, strict=True)]
+        else:
+            found.append([item])
+    if len(found) == count:
+        return found
+    given = node.expressions
+    spare = count - len(given)
+    return (
+        [given[max(0, place - spare) : place + 1] for place in range(count)] if spare >= 0 else []
+    )
 
 
 def _of_literal(values: exp.Array, node: exp.Unnest, alias: str) -> tuple[list[str], int]:
