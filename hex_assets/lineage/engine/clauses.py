@@ -101,13 +101,15 @@ def _names_after_dots(tokens: Tokens, files: list[str]) -> Tokens:
     )
 
 
-_BY = {
-    "GROUP": TokenType.GROUP_BY,
-    "ORDER": TokenType.ORDER_BY,
-    "PARTITION": TokenType.PARTITION_BY,
-    "CLUSTER": TokenType.CLUSTER_BY,
-    "DISTRIBUTE": TokenType.DISTRIBUTE_BY,
-    "SORT": TokenType.SORT_BY,
+_TWO_WORDS = {
+    ("GROUP", "BY"): TokenType.GROUP_BY,
+    ("ORDER", "BY"): TokenType.ORDER_BY,
+    ("PARTITION", "BY"): TokenType.PARTITION_BY,
+    ("CLUSTER", "BY"): TokenType.CLUSTER_BY,
+    ("DISTRIBUTE", "BY"): TokenType.DISTRIBUTE_BY,
+    ("SORT", "BY"): TokenType.SORT_BY,
+    ("GROUPING", "SETS"): TokenType.GROUPING_SETS,
+    ("SIMILAR", "TO"): TokenType.SIMILAR_TO,
 }
 
 
@@ -115,10 +117,11 @@ def _two_words(tokens: Tokens, files: list[str]) -> Tokens:
     """`GROUP /* why */ BY`: sqlglot knows the two words only with nothing but space between."""
     kept: Tokens = []
     for position, token in enumerate(tokens):
-        kind = _BY.get(word_at(tokens, position - 1))
-        if kind is not None and kept and word_at(tokens, position) == "BY":
+        kind = _TWO_WORDS.get((word_at(tokens, position - 1), word_at(tokens, position)))
+        if kind is not None and kept:
             first = kept.pop()
-            token = Token(kind, f"{first.text} BY", token.line, token.col, first.start, token.end)
+            text = f"{first.text} {token.text}"
+            token = Token(kind, text, token.line, token.col, first.start, token.end)
         kept.append(token)
     return kept if len(kept) < len(tokens) else tokens
 
