@@ -44,6 +44,8 @@ class Text:
         """Whether the query at hand is the condition of a branch: its columns only filter."""
         self.declaring = False
         """Whether the statements at hand are the list of a script's DECLARE."""
+        self.assigned: set[str] = set()
+        """T-SQL's variables that were given a value, by their names in capitals."""
         self.variables: dict[str, str] = {}
         """The script's variables that are set to a string, by their names in capitals."""
         self.reasons: dict[str, str] = {}
