@@ -28,6 +28,9 @@ def next_statement(chunk: list[Token]) -> int:
     first = word_at(chunk, 0)
     if first == "GO":
         return 1 if len(chunk) > 1 else 0
+    if first == "BEGIN" and word_at(chunk, 1) in ("TRAN", "TRANSACTION"):
+        places = range(2, min(4, len(chunk)))  # it may have a name
+        return next((n for n in places if word_at(chunk, n) in _FOLLOWS), 0)
     if first == "CREATE" and word_at(chunk, 1) == "TABLE":
         return _assignment_after(chunk)
     defines = first in _DEFINED

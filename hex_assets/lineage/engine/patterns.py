@@ -9,6 +9,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine.dialects import tokenizer
+from hex_assets.lineage.engine.executed import read_executed
 from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.table_queries import table_queries
 from hex_assets.lineage.engine.words import STRINGS, closing, name_at, word_at
@@ -36,7 +37,7 @@ def read_pattern(sql: str, chunk: list[Token], text: Text, read_text: ReadText) 
         read_text("CREATE" + sql[chunk[0].end + 1 : chunk[-1].end + 1], text)
         return True
     if first in ("EXECUTE", "EXEC"):
-        return _executed(sql, chunk, text, read_text)
+        return read_executed(sql, chunk, text, read_text)
     if first == "CREATE":
         if words[1:5].count("TABLE") and "FUNCTION" in words[2:6]:
             return _trained(sql, chunk, text, read_text)
@@ -195,58 +196,6 @@ def _other_table(
             text.understood()
             return True
     return False
-
-
-def _executed(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
-    """SQL in a string that is run at once; what is in a variable is not known."""
-    if len(chunk) == 2:  # the tokenizer keeps what follows the word as one string
-        try:
-            rest = tokenizer(text.dialect).tokenize(sql[chunk[0].end + 1 : chunk[-1].end + 1])
-        except SqlglotError:
-            return False
-        chunk = [chunk[0], *rest]
-    words = [token.text.upper() for token in chunk[:12]]
-    immediate = words[0] == "EXECUTE" and words[1:2] == ["IMMEDIATE"]
-    batch = text.dialect == "tsql" and words[1:2] == ["("]
-    if "SP_EXECUTESQL" in words[1:6]:
-        batch = True
-    if not immediate and not batch:
-        return False
-    places = [n for n, token in enumerate(chunk[:6]) if token.token_type in STRINGS]
-    body = [chunk[places[0]]] if places else []
-    around = chunk[1 : places[0] + 2] if places else chunk[1:8]
-    joined = any(token.text in ("||", "+", "@") for token in around)
-    known = _joined(chunk[2:], text.variables) if immediate and (joined or not body) else None
-    if known is not None:
-        read_text(known, text)
-    elif body and not joined:
-        read_text(body[0].text, text)
-    else:
-        text.miss("dynamic", "the statement is made of strings when it runs")
-    return True
-
-
-def _joined(tokens: list[Token], variables: dict[str, str]) -> str | None:
-    """The value of strings and known variables joined by `||`; None if a part is not known."""
-    pieces: list[str] = []
-    wanted = True
-    for position, token in enumerate(tokens):
-        if token.text in (":", "$") and wanted:
-            continue
-        if word_at(tokens, position) == "USING" and not wanted:
-            break
-        if not wanted:
-            if token.text != "||":
-                return None
-        elif token.token_type in STRINGS:
-            pieces.append(token.text)
-        else:
-            value = variables.get(word_at(tokens, position))
-            if value is None:
-                return None
-            pieces.append(value)
-        wanted = not wanted
-    return "".join(pieces) if pieces and not wanted else None
 
 
 def read_body(chunk: list[Token], text: Text, read_text: ReadText) -> bool:

@@ -9,6 +9,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine.blocks import read_block
 from hex_assets.lineage.engine.dialects import tokenizer
+from hex_assets.lineage.engine.executed import keep_constants
 from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.scripts_bigquery import read_block as read_bigquery_block
 from hex_assets.lineage.engine.words import JINJA_NAME, STRINGS, closing, word_at
@@ -30,6 +31,8 @@ def read_script(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -
     """Reads a statement that only scripts have; False for all others."""
     if text.dialect == "bigquery":
         return read_bigquery_block(sql, chunk, text, read_text)
+    if text.dialect == "tsql" and word_at(chunk, 0) in ("DECLARE", "SET"):
+        keep_constants(chunk, text)
     if text.dialect not in _SCRIPTS:
         return False
     if text.dialect == "snowflake" and "->>" in sql and _flow(sql, chunk, text, read_text):

@@ -37,6 +37,25 @@ _BEFORE_STATEMENT = frozenset("BEGIN DO THEN ELSE LOOP REPEAT".split())
 BODY = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "TRUNCATE"})
 """First words of statements that read or write rows."""
 
+_BEGINS_BODY = frozenset(
+    "BEGIN DECLARE SET SELECT INSERT UPDATE DELETE MERGE WITH IF WHILE EXEC EXECUTE TRUNCATE DROP "
+    "CREATE PRINT".split()
+)
+
+
+def _procedure_body(chunk: list[Token]) -> int:
+    """Where the body of T-SQL's CREATE PROCEDURE begins, within its BEGIN; 0 for all others."""
+    head = [token.text.upper() for token in chunk[:5]]
+    if "PROC" not in head and "PROCEDURE" not in head:
+        return 0
+    for position in range(3, len(chunk) - 1):
+        words = [token.text.upper() for token in chunk[position - 1 : position + 3]]
+        if words[1] == "AS" and words[0] not in ("EXECUTE", "EXEC") and words[2] in _BEGINS_BODY:
+            opens = words[2] == "BEGIN" and words[3:] not in (["TRY"], ["TRAN"], ["TRANSACTION"])
+            return position + 2 if opens and len(words) > 3 else position + 1
+    return 0
+
+
 _OF_PROCEDURES = frozenset("EXECUTE ENCRYPTION RECOMPILE SCHEMABINDING NATIVE_COMPILATION".split())
 """What T-SQL's CREATE PROCEDURE ... WITH tells of the procedure; no query begins so."""
 
@@ -86,6 +105,10 @@ def special(
         return True
     if first == "REPLACE" and text.dialect == "clickhouse":
         read_text("CREATE OR " + sql[chunk[0].start : chunk[-1].end + 1], text)
+        return True
+    body_start = _procedure_body(chunk) if text.dialect == "tsql" and first == "CREATE" else 0
+    if body_start:
+        read_statement(sql, chunk[body_start:], text)
         return True
     if first == "CREATE" and _creates_no_data(chunk):
         return True

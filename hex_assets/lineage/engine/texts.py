@@ -132,7 +132,7 @@ def read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = Fals
             return read_statement(sql, head[following:], text, cut=cut)
     if not head or read_script(sql, head, text, read_text):
         return
-    if text.variables:
+    if text.variables and text.dialect != "tsql":
         chunk = head = with_values(head, text.variables)
     if text.dialect in ("databricks", "spark"):
         chunk = head = with_named_target(head, text)
