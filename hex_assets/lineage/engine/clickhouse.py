@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlglot import exp
+from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine.dialects import parser, tokenizer
 from hex_assets.lineage.engine.names import constant_text, parts_of_text
@@ -16,13 +17,31 @@ from hex_assets.lineage.engine.scopes import Later, Scope, Source
 _CLAUSES = ("prewhere", "where", "group", "having", "qualify", "order")
 
 
-def later_aliases(node: exp.Select) -> dict[str, exp.Expr]:
+_AFTER_FROM = frozenset(
+    {TokenType.WHERE, TokenType.PREWHERE, TokenType.GROUP_BY, TokenType.HAVING}
+    | {TokenType.QUALIFY, TokenType.ORDER_BY}
+)
+
+
+def aliases_in_clauses(chunk: list[Token]) -> bool:
+    """Whether a clause after FROM may give an alias: most do not, and need no search for one."""
+    after = False
+    for token in chunk:
+        kind = token.token_type
+        if kind in _AFTER_FROM:
+            after = True
+        elif after and kind == TokenType.ALIAS:
+            return True
+    return False
+
+
+def later_aliases(node: exp.Select, *, in_clauses: bool) -> dict[str, exp.Expr]:
     """The aliases of a SELECT by folded name: any clause may give one, and any may use it."""
     found: dict[str, exp.Expr] = {}
     for item in node.expressions:
         if isinstance(item, exp.Alias):
             found.setdefault(item.alias.casefold(), item.this)
-    for clause in _CLAUSES:
+    for clause in _CLAUSES if in_clauses else ():
         tree = node.args.get(clause)
         if tree is not None:
             for item in tree.find_all(exp.Alias):

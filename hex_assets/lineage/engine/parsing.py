@@ -12,6 +12,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine import bounds, dialects, tokens
 from hex_assets.lineage.engine.clauses import without_rare_clauses
+from hex_assets.lineage.engine.clickhouse import aliases_in_clauses
 from hex_assets.lineage.engine.fallback import read_names
 from hex_assets.lineage.engine.picks import HAS_COLUMNS
 from hex_assets.lineage.engine.reading import Malformed, Reading, TooSlow
@@ -125,6 +126,8 @@ def _read_tree(sql: str, chunk: list[Token], tree: exp.Expr, text: Text, dialect
     reading = Reading(dialect, schema, text.deadline, parameters=text.parameters)
     reading.variables = text.declared
     reading.made_structs = text.made.structs
+    if dialect == "clickhouse":
+        reading.aliases_in_clauses = aliases_in_clauses(chunk)
     if dialect in ("duckdb", "clickhouse"):
         reading.picks = HAS_COLUMNS.search(sql, chunk[0].start, chunk[-1].end + 1) is not None
     try:

@@ -197,7 +197,8 @@ class QueryReader(ProjectionReader):
         args = node.args
         scope.windows = {w.name.casefold(): w for w in args.get("windows") or ()}
         if self.dialect == "clickhouse":
-            scope.later.expressions = later_aliases(node)
+            in_clauses = self.reading.aliases_in_clauses
+            scope.later.expressions = later_aliases(node, in_clauses=in_clauses)
         self.from_clause(node, scope, env)
         if "connect" in args:
             scope.aliases["level"] = NOTHING  # the depth; of a table only where the catalog has it

@@ -64,6 +64,8 @@ class Reading:
     """The relations of BigQuery's SELECTs by the identity of their nodes: none is read twice."""
     variables: set[str] = field(default_factory=set)
     """Folded names of the script's variables."""
+    aliases_in_clauses: bool = True
+    """Whether a clause after FROM may give an alias, as ClickHouse allows."""
     picks: bool = False
     """Whether COLUMNS(...) may stand within an expression."""
     parameters: frozenset[str] = frozenset()

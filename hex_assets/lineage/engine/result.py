@@ -368,7 +368,8 @@ class Text:
 
 
 def _is_template(parts: Parts) -> bool:
-    return any(JINJA_NAME in part or "{{" in part for part in parts)
+    name = ".".join(parts)
+    return JINJA_NAME in name or "{{" in name
 
 
 def _forget_templates(reading: Reading) -> None:
