@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlglot.tokenizer_core import TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine.clauses_lakehouse import all_by_name, schema_evolution, window_calls
 from hex_assets.lineage.engine.clauses_mysql import (
@@ -144,8 +144,49 @@ def _current_of(tokens: Tokens, position: int, files: list[str]) -> int:
     return name_at(tokens, position + 3 + (word_at(tokens, position + 3) == "@"))[1]
 
 
+_SETS = ("UNION", "INTERSECT", "EXCEPT", "ALL", "DISTINCT")
+_TAILS = ("ORDER BY", "LIMIT", "OFFSET", "FETCH")
+
+
+def _ordered_sets(tokens: Tokens, files: list[str]) -> Tokens:
+    """(a UNION (b) ORDER BY c) in an expression, as a subquery in FROM: there it is understood."""
+    opened: list[int] = []
+    wrapped: set[int] = set()
+    for position, token in enumerate(tokens):
+        if token.token_type == TokenType.L_PAREN:
+            opened.append(position)
+        elif token.token_type == TokenType.R_PAREN and opened:
+            start = opened.pop()
+            set_before = word_at(tokens, start - 1) in _SETS
+            if set_before and opened and word_at(tokens, position + 1) in _TAILS:
+                wrapped.add(opened[-1])
+    if not wrapped:
+        return tokens
+    ends = {closing(tokens, start) - 1 for start in wrapped}
+    kept: Tokens = []
+    for position, token in enumerate(tokens):
+        kept.append(token)
+        if position in wrapped:
+            kept += [_made(token, *kind) for kind in _SELECT_ALL]
+            kept.append(token)
+        elif position in ends:
+            kept.append(token)
+    return kept
+
+
+_SELECT_ALL = (
+    (TokenType.SELECT, "SELECT"),
+    (TokenType.STAR, "*"),
+    (TokenType.FROM, "FROM"),
+)
+
+
+def _made(near: Token, kind: TokenType, text: str) -> Token:
+    return Token(kind, text, near.line, near.col, near.start, near.end)
+
+
 _OF_SPARK = (dropping(schema_evolution), window_calls, with_known_operators)
-_OF_ALL = (_plain_create, dropping(_of_insert), dropping(_current_of))
+_OF_ALL = (_ordered_sets, _plain_create, dropping(_of_insert), dropping(_current_of))
 _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "bigquery": (with_known_operators, with_unnest),
     "mysql": (

@@ -150,7 +150,7 @@ class ExpressionReader:
                 return not cte.scalar
             if scope.unqualified(parts[0], prefer_alias=False, aliases=False)[0] == SURE:
                 return False
-        elif scope.relation_named([key]) is not None:
+        elif scope.names([key]):
             return False
         self.reading.source(tuple(parts))
         return True
@@ -238,12 +238,13 @@ class ExpressionReader:
     def starred(self, qualifier: list[str], scope: Scope) -> Relation | None:
         """The relation that `q.*` means."""
         folded = [part.casefold() for part in qualifier]
-        level: Scope | None = scope
-        while level is not None:
-            relation = level.relation_named(folded)
-            if relation is not None:
-                return relation
-            level = level.parent
+        for named in (Scope.relation_named, Scope.relation_hidden):
+            level: Scope | None = scope
+            while level is not None:
+                relation = named(level, folded)
+                if relation is not None:
+                    return relation
+                level = level.parent
         return None
 
 
