@@ -86,7 +86,12 @@ class FromReader(JoinReader):
             if columns and not isinstance(relation, Produced) and not isinstance(node, exp.Values):
                 whole = Derived()
                 whole.pass_on(Rest(relation))
-                relation = whole.renamed(columns)
+                renamed = whole.renamed(columns)
+                if isinstance(relation, BaseTable):  # the list may be shorter than the table
+                    rest = Rest(relation, frozenset(name.casefold() for name in columns))
+                    if rest.is_open():
+                        renamed.pass_on(rest)
+                relation = renamed
         scope.add(Source(name.casefold(), self.pivoted(node, relation, scope), (), ""))
         pivots = node.args.get("pivots")
         if pivots and pivots[-1].alias:

@@ -49,7 +49,7 @@ class JoinReader(PivotReader):
         for clause in ("on", "match_condition"):
             condition = join.args.get(clause)
             if condition is not None:
-                self.reading.use(self.origins(condition, scope, env), "join")
+                self.reading.use(self.origins(condition, scope.of_join(), env), "join")
         if join.args.get("kind") in ("SEMI", "ANTI") and self.dialect != "clickhouse":
             del scope.sources[count:]  # its columns are gone after the join
 
@@ -66,6 +66,8 @@ class JoinReader(PivotReader):
         """Merges a USING column: it comes from the joined table and from what had it before."""
         key = name.casefold()
         left = scope.using.get(key)
+        if left is not None and not any(relation in before for relation in left):
+            left = None  # merged before the comma: another column
         if left is None:
             answers = [(relation.lookup(key, name)[0], relation) for relation in before]
             best = max((certainty for certainty, _ in answers), default=NO)

@@ -9,7 +9,16 @@ from typing import Any
 from sqlglot import exp
 
 from hex_assets.lineage.engine.reading import Env, Malformed, Reading
-from hex_assets.lineage.engine.relations import NO, NOTHING, SURE, Origins, Relation, merged
+from hex_assets.lineage.engine.relations import (
+    NO,
+    NOTHING,
+    SURE,
+    UNSURE,
+    WEAK,
+    Origins,
+    Relation,
+    merged,
+)
 from hex_assets.lineage.engine.scopes import Scope
 
 MODEL_FUNCTIONS = (exp.Predict, exp.MLForecast, exp.GenerateEmbedding, exp.MLTranslate)
@@ -223,7 +232,7 @@ class ExpressionReader:
                     return found
                 level = level.parent
             answer = scope.unqualified(name, prefer_alias=prefer_alias, aliases=aliases)
-            if not answer[1] and (answer[0] == NO or answer[0] == 1):
+            if not answer[1] and (answer[0] in (NO, WEAK) or answer is UNSURE):
                 self.reading.unresolved.setdefault(name)
             return answer[1]
         is_short = node.args.get("db") is None

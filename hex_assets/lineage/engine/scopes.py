@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from hex_assets.lineage.engine.dialects import LATERAL_ALIASES, ROW_VALUES
+from hex_assets.lineage.engine.dialects import EXPLICIT_LATERAL, LATERAL_ALIASES, ROW_VALUES
 from hex_assets.lineage.engine.relations import (
     AMBIGUOUS,
     NO,
@@ -55,6 +55,13 @@ class Scope:
     natural: bool = False
     joined_from: int = 0
     """The first of the sources that the next JOIN joins: a comma begins anew."""
+
+    def of_join(self) -> Scope:
+        """The scope of a JOIN's condition, which knows what stands since the last comma."""
+        if not self.joined_from:
+            return self
+        outer = self.parent if self.dialect in EXPLICIT_LATERAL else self
+        return Scope(self.dialect, outer, self.sources[self.joined_from :], self.using)
 
     def merge_first(self, names: list[str]) -> None:
         """Puts the columns that a join merges before those that the joins in it merged."""
