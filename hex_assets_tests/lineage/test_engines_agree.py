@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from hex_assets_tests.lineage.agreement import clickhouse, duckdb, postgres
+from hex_assets_tests.lineage.agreement import clickhouse, duckdb, postgres, statements
 from hex_assets_tests.lineage.agreement.changes import unused_but_needed
 from hex_assets_tests.lineage.agreement.compare import differences, guesses
 from hex_assets_tests.lineage.agreement.queries import (
@@ -66,6 +66,16 @@ def test_values_arrive_from_the_columns_that_the_engine_knows(server: Any) -> No
     verdicts = postgres.ask(server, queries(POSTGRES, 150, start=5000))
     assert sum(bool(verdict.arrived) for verdict in verdicts) > 40
     check(verdicts, "postgres")
+
+
+@needs_postgres
+def test_changes_read_and_write_the_same_columns(server: Any) -> None:
+    made = [statements.Statements(seed, POSTGRES).statement() for seed in range(200)]
+    taken = statements.ask(server, made)
+    assert len(taken) > 100
+    assert sum(any(statement.arrived.values()) for statement in taken) > 10
+    for statement in taken:
+        assert statements.differences(statement) == [], statement.text
 
 
 @needs_postgres

@@ -23,7 +23,12 @@ from hex_assets.lineage.engine.clauses_mysql import (
     outfile,
     paste,
 )
-from hex_assets.lineage.engine.clauses_postgres import after_pivot, only, using_operator
+from hex_assets.lineage.engine.clauses_postgres import (
+    after_pivot,
+    change_from,
+    only,
+    using_operator,
+)
 from hex_assets.lineage.engine.clauses_tsql import changes, namespaces, using_culture, with_schema
 from hex_assets.lineage.engine.pipes import with_known_operators, with_unnest
 from hex_assets.lineage.engine.rewriting import Tokens, dropping, opens
@@ -197,7 +202,7 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
         *map(dropping, (outfile, limit_by, paste, outer)),
         named_arguments,
     ),
-    "postgres": (only, dropping(_json_defaults), dropping(using_operator)),
+    "postgres": (only, change_from, dropping(_json_defaults), dropping(using_operator)),
     "duckdb": (after_pivot,),
     "trino": tuple(map(dropping, (_subset, _json_defaults))),
     "presto": (dropping(_subset),),
