@@ -142,7 +142,7 @@ class Scope:
         scope: Scope | None = self
         if aliases and key in self.aliases:
             own = self._own(key, name)
-            return self._alias_or_column(key, own, prefer_alias)
+            return self._alias_or_column(key, name, own, prefer_alias)
         while scope is not None:
             if self.dialect == "clickhouse" and key in scope.scalars:
                 return SURE, scope.scalars[key]
@@ -171,14 +171,14 @@ class Scope:
             scope = scope.parent
         return answer
 
-    def _alias_or_column(self, key: str, own: Answer, prefer_alias: bool) -> Answer:
+    def _alias_or_column(self, key: str, name: str, own: Answer, prefer_alias: bool) -> Answer:
         alias = self.aliases[key]
         if prefer_alias or self.dialect == "clickhouse" or own[0] == NO:
             return SURE, alias
         if own[0] == SURE:
             return own
         # `lower(name) AS name` proves that the source has a column `name`, and that one wins.
-        if any(column.casefold() == key for _, column in alias):
+        if any(column.casefold() == key and (ref, name) in own[1] for ref, column in alias):
             return own
         return SURE, alias
 
