@@ -171,6 +171,7 @@ class ChangeReader(QueryReader):
             self.mysql_update(node, table, scope, env)
         else:
             self.target_scope(table, env, scope)
+            scope.joined_from = len(scope.sources)  # a JOIN in FROM does not know the target
             start = node.args.get("from_")
             if start is not None:
                 self.from_item(start.this, scope, env)
@@ -275,6 +276,7 @@ class ChangeReader(QueryReader):
             if isinstance(start, exp.Table):
                 self.joins(start, scope, env)
         for item in node.args.get("using") or ():
+            scope.joined_from = len(scope.sources)
             self.from_item(item, scope, env)
         self.where(node, scope, env)
 
@@ -385,7 +387,7 @@ def column_names(target: exp.Expr | None) -> list[str]:
 
 def _aliased(start: exp.Expr | None, target: exp.Expr, dialect: str) -> exp.Table | None:
     """The table in FROM whose alias, or in T-SQL whose name, an UPDATE has as its target."""
-    if start is None or not isinstance(target, exp.Table):
+    if start is None or not isinstance(target, exp.Table) or target.alias:
         return None
     first = start.this
     items = [first, *(join.this for join in first.args.get("joins") or ())]

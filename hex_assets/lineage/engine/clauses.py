@@ -40,6 +40,7 @@ from hex_assets.lineage.engine.clauses_lakehouse import (
 from hex_assets.lineage.engine.clauses_match import matched_alone
 from hex_assets.lineage.engine.clauses_mysql import OF_MYSQL, odbc
 from hex_assets.lineage.engine.clauses_postgres import (
+    change_from,
     copied,
     only,
     operators,
@@ -287,7 +288,7 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "mysql": (dropping(_json_defaults), *OF_MYSQL),
     "clickhouse": OF_CLICKHOUSE,
     "postgres": (
-        *(only, json_options, copied),
+        *(only, json_options, copied, change_from),
         *map(dropping, (_json_defaults, using_operator, small_clauses)),
         operators,
     ),

@@ -32,6 +32,39 @@ def using_operator(tokens: Tokens, position: int, files: list[str]) -> int:
     return position + 2 if word_at(tokens, position) == "USING" and following in ("<", ">") else 0
 
 
+def change_from(tokens: Tokens, files: list[str]) -> Tokens:
+    """UPDATE ... FROM and DELETE ... USING that begin with a function, VALUES or a subquery.
+
+    The parser knows joins only after a table: a function that gives one row is put before them.
+    """
+    kept: Tokens = []
+    depth = 0
+    waiting: dict[int, str] = {}
+    for position, token in enumerate(tokens):
+        kept.append(token)
+        kind, word = token.token_type, word_at(tokens, position)
+        depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
+        if word == "SET" and word_at(tokens, 0) in ("UPDATE", "WITH"):
+            waiting[depth] = "FROM"
+        elif word == "DELETE":
+            waiting[depth] = "USING"
+        elif word == waiting.get(depth) and word_at(tokens, position - 1) != "DISTINCT":
+            del waiting[depth]
+            kept += [Token(*made, token.line, token.col, token.start, token.end) for made in _ROW]
+    return kept if len(kept) > len(tokens) else tokens
+
+
+_ROW = (
+    (TokenType.VAR, "GENERATE_SERIES"),
+    (TokenType.L_PAREN, "("),
+    (TokenType.NUMBER, "1"),
+    (TokenType.COMMA, ","),
+    (TokenType.NUMBER, "1"),
+    (TokenType.R_PAREN, ")"),
+    (TokenType.COMMA, ","),
+)
+
+
 def copied(tokens: Tokens, files: list[str]) -> Tokens:
     """COPY t FROM PROGRAM 'x' WHERE y as COPY t FROM STDIN."""
     if word_at(tokens, 0) != "COPY" or opens(tokens, 1):  # not COPY (SELECT ... WHERE ...) TO

@@ -70,6 +70,20 @@ LATERAL_ALIASES = frozenset(
 ROW_VALUES = frozenset({"bigquery", "postgres", "duckdb"})
 """Dialects in which a table's alias alone is the whole row."""
 
+INPUT_ONLY = frozenset({"postgres", "trino", "presto", "athena", "tsql"})
+"""Dialects in which HAVING, and an expression in GROUP BY, cannot use the SELECT's aliases."""
+
+BARE_ORDER = frozenset({"postgres", "tsql"})
+"""Dialects in which ORDER BY knows an alias only alone: in an expression it is a column."""
+
+EXPLICIT_LATERAL = frozenset(
+    {"postgres", "mysql", "tsql", "snowflake", "trino", "presto", "athena"}
+)
+"""Dialects in which a subquery in FROM sees what stands before it only after LATERAL or APPLY."""
+
+STAR_IN_PLACE = frozenset({"duckdb", "clickhouse"})
+"""Dialects whose star leaves the columns of USING in their places; others put them first."""
+
 IMPLICIT_RECURSION = frozenset({"tsql", "oracle", "snowflake", "db2"})
 """Dialects in which a recursive CTE needs no keyword."""
 

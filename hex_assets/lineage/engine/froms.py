@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from hex_assets.lineage.engine.clickhouse import nested_rows, usable_aliases
 from hex_assets.lineage.engine.crosstab import crossed, query_in_string
-from hex_assets.lineage.engine.dialects import UNNESTED_PATHS
+from hex_assets.lineage.engine.dialects import EXPLICIT_LATERAL, UNNESTED_PATHS
 from hex_assets.lineage.engine.functions import (
     GENERATED,
     arguments,
@@ -16,9 +15,9 @@ from hex_assets.lineage.engine.functions import (
     parameterised,
     table_of,
 )
+from hex_assets.lineage.engine.joins import JoinReader
 from hex_assets.lineage.engine.names import Named, named, parts_of_text
 from hex_assets.lineage.engine.passing import passed_on, tables_given
-from hex_assets.lineage.engine.pivots import PivotReader
 from hex_assets.lineage.engine.reading import Cte, Env, Malformed
 from hex_assets.lineage.engine.relations import (
     MAYBE,
@@ -45,7 +44,7 @@ from hex_assets.lineage.engine.unnesting import (
 _FLATTEN = ["SEQ", "KEY", "PATH", "INDEX", "VALUE", "THIS"]
 
 
-class FromReader(PivotReader):
+class FromReader(JoinReader):
     """FROM clauses. Each item becomes a source of the scope, in the order of the text."""
 
     def read_cte(self, cte: Cte, outer: Scope | None) -> Relation:
@@ -68,54 +67,6 @@ class FromReader(PivotReader):
             raise Malformed("MATCH_RECOGNIZE beside joins: the tree does not tell of which table")
         self.match_recognize(match, scope, env)
         self.joins(node, scope, env)
-
-    def joins(self, node: exp.Expr, scope: Scope, env: Env) -> None:
-        """All JOINs of a node."""
-        for join in node.args.get("joins") or ():
-            self.join(join, scope, env)
-
-    def join(self, join: exp.Join, scope: Scope, env: Env) -> None:
-        """One JOIN: what it adds, and the columns of its condition."""
-        if join.args.get("kind") == "ARRAY":  # ClickHouse: ARRAY JOIN expression AS alias
-            items = [item for item in (join.this, *join.expressions) if item is not None]
-            with usable_aliases(scope, items):
-                for item in items:
-                    rows = nested_rows(item, scope)
-                    origins = rows.row() if rows else self.origins(item, scope, env, aliases=True)
-                    name = item.alias or item.name
-                    scope.scalars[name.casefold()] = origins
-                    relation = rows or Produced(origins, [name], WEAK)
-                    scope.add(Source(name.casefold(), relation))
-            return
-        before = [source.relation for source in scope.sources]
-        count = len(before)
-        self.from_item(join.this, scope, env)
-        added = [source.relation for source in scope.sources[count:]]
-        if join.args.get("method") == "NATURAL":
-            scope.natural = True
-        for identifier in join.args.get("using") or ():
-            self.using(identifier.name, before, added, scope)
-        for clause in ("on", "match_condition"):
-            condition = join.args.get(clause)
-            if condition is not None:
-                self.reading.use(self.origins(condition, scope, env), "join")
-        if join.args.get("kind") in ("SEMI", "ANTI") and self.dialect != "clickhouse":
-            del scope.sources[count:]  # its columns are gone after the join
-
-    def using(self, name: str, before: list[Relation], added: list[Relation], scope: Scope) -> None:
-        """Merges a USING column: it comes from the joined table and from what had it before."""
-        key = name.casefold()
-        left = scope.using.get(key)
-        if left is None:
-            answers = [(relation.lookup(key, name)[0], relation) for relation in before]
-            best = max((certainty for certainty, _ in answers), default=0)
-            left = [relation for certainty, relation in answers if certainty == best and best]
-            if len(left) > 1:  # which of them has it is not known
-                left = left[:1] if best != MAYBE else []
-        merged_relations = [*left, *added]
-        scope.using[key] = merged_relations
-        for relation in merged_relations:
-            self.reading.use(relation.lookup(key, name)[1], "join")
 
     def from_item(self, node: exp.Expr, scope: Scope, env: Env) -> None:
         """Adds what one item of FROM stands for to the scope."""
@@ -151,7 +102,12 @@ class FromReader(PivotReader):
             if columns and not isinstance(relation, Produced) and not isinstance(node, exp.Values):
                 whole = Derived()
                 whole.pass_on(Rest(relation))
-                relation = whole.renamed(columns)
+                renamed = whole.renamed(columns)
+                if isinstance(relation, BaseTable):  # the list may be shorter than the table
+                    rest = Rest(relation, frozenset(name.casefold() for name in columns))
+                    if rest.is_open():
+                        renamed.pass_on(rest)
+                relation = renamed
         scope.add(Source(name.casefold(), self.pivoted(node, relation, scope), (), ""))
         pivots = node.args.get("pivots")
         if pivots and pivots[-1].alias:
@@ -254,7 +210,9 @@ class FromReader(PivotReader):
                 whole.pass_on(Rest(source.relation, frozenset(within.using)))
             self.add(node, whole, scope)
             return
-        relation = self.query(inner, env, scope)
+        relation = self.query(
+            inner, env, scope.parent if self.dialect in EXPLICIT_LATERAL else scope
+        )
         self.tail(node, relation, env, scope.parent)
         self.add(node, relation, scope)
 
@@ -269,6 +227,7 @@ class FromReader(PivotReader):
     def unnest(self, node: exp.Unnest, scope: Scope, env: Env) -> None:
         """UNNEST with its aliases and its offset."""
         origins = merged(self.origins(item, scope, env) for item in node.expressions)
+        self.reading.use(origins, "join")
         alias = node.args.get("alias")
         names = [column.name for column in alias.columns] if alias is not None else []
         offset = node.args.get("offset")
@@ -309,7 +268,10 @@ class FromReader(PivotReader):
     def lateral(self, node: exp.Lateral, scope: Scope, env: Env) -> None:
         """LATERAL subqueries, views and functions."""
         inner = node.this
-        if isinstance(inner, exp.Subquery):
+        if isinstance(inner, exp.Unnest) and inner.args.get("alias") is None:
+            inner.set("alias", node.args.get("alias"))
+            self.unnest(inner, scope, env)
+        elif isinstance(inner, exp.Subquery):
             relation = self.query(inner, env, scope)
             self.add(node, relation, scope)
         elif isinstance(inner, exp.Table) and not isinstance(inner.this, exp.Func):
@@ -333,6 +295,7 @@ class FromReader(PivotReader):
             )
         else:
             origins = self.origins(call, scope, env)
+        self.reading.use(origins, "join")  # they tell how many rows there are
         rows = node.args.get("rows_from") or ()
         alias = node.args.get("alias")
         names = [column.name for column in alias.columns] if alias is not None else []
@@ -340,6 +303,7 @@ class FromReader(PivotReader):
             result = Derived()
             for position, item in enumerate(rows):
                 found = self.origins(item, scope, env)
+                self.reading.use(found, "join")
                 name = names[position] if position < len(names) else node.alias
                 result.add(name, found)
             for name in names[len(rows) :]:

@@ -178,7 +178,7 @@ class PivotReader(StructReader):
         before = list(scope.sources)
         for part in (*(node.args.get("measures") or ()), *(node.args.get("define") or ())):
             for column in part.find_all(exp.Column):
-                if column.table and scope.relation_named([column.table.casefold()]) is None:
+                if column.table and not scope.names([column.table.casefold()]):
                     names.add(column.table.casefold())
         for name in names:
             if before:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from hex_assets.lineage.engine.dialects import STAR_IN_PLACE
 from hex_assets.lineage.engine.froms import FromReader
 from hex_assets.lineage.engine.names import text_of
 from hex_assets.lineage.engine.picks import PICKS, hides, like_of, pick_of, picked_by
@@ -187,6 +188,10 @@ class ProjectionReader(FromReader):
                 columns = [name for relation in relations for name, _ in relation.star()]
                 hidden.update(name.casefold() for name in columns if hides(name, except_))
         seen_using: set[str] = set()
+        if scope.using and not isinstance(item, exp.Column):
+            first = _merged_columns(relations, scope)
+            seen_using.update(first.index)
+            relations = [first, *relations]
         for relation in relations:
             apart = own.get(id(relation), ())
             rest = Rest(relation, skip.union(apart))
@@ -198,14 +203,14 @@ class ProjectionReader(FromReader):
                     if (
                         key in hidden
                         or key in apart
-                        or key in seen_using
+                        or (key in seen_using and relation in scope.using[key])
                         or (like and not like.fullmatch(key))
                     ):
                         continue
-                    if key in scope.using and not isinstance(item, exp.Column):
+                    merges = not isinstance(item, exp.Column) and scope.using.get(key)
+                    if merges and relation in merges:
                         seen_using.add(key)
-                        found = [r.lookup(key, name)[1] for r in scope.using[key]]
-                        origins = merged(found)
+                        origins = merged(r.lookup(key, name)[1] for r in merges)
                     if self.reading.has_structs and key not in replaced:
                         inner = relation.fields_of(key)
                         if inner is not None:
@@ -216,6 +221,18 @@ class ProjectionReader(FromReader):
                 result.add(name, merged(r.lookup(key, key)[1] for r in relations))
         for key, origins in replaced.items():
             result.add(key, origins)
+
+
+def _merged_columns(relations: list[Relation], scope: Scope) -> Derived:
+    """The columns that USING merges, where a star gives them first; else nothing."""
+    first = Derived()
+    if scope.dialect in STAR_IN_PLACE or any(relation.is_open() for relation in relations):
+        return first
+    for key, merges in scope.using.items():
+        names = [name for name, _ in merges[0].star() if name.casefold() == key] if merges else []
+        for name in names[:1]:
+            first.add(name, merged(relation.lookup(key, name)[1] for relation in merges))
+    return first
 
 
 def _is_star(item: exp.Expr) -> bool:

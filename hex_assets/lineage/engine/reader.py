@@ -11,7 +11,16 @@ from sqlglot import exp
 from hex_assets.lineage.engine.clickhouse import in_name, joined_value, nested_column
 from hex_assets.lineage.engine.mysql import is_clock
 from hex_assets.lineage.engine.reading import Env, Malformed, Reading
-from hex_assets.lineage.engine.relations import NO, NOTHING, SURE, Origins, Relation, merged
+from hex_assets.lineage.engine.relations import (
+    NO,
+    NOTHING,
+    SURE,
+    UNSURE,
+    WEAK,
+    Origins,
+    Relation,
+    merged,
+)
 from hex_assets.lineage.engine.scopes import Scope
 from hex_assets.lineage.engine.words import JINJA_NAME
 
@@ -283,7 +292,7 @@ class ExpressionReader:
             answer = scope.unqualified(name, prefer_alias=prefer_alias, aliases=aliases, row=row)
             if answer[0] != SURE and name.casefold() in self.reading.variables:
                 return NOTHING
-            if not answer[1] and (answer[0] == NO or answer[0] == 1):
+            if not answer[1] and (answer[0] in (NO, WEAK) or answer is UNSURE):
                 self.reading.unresolved.setdefault(name)
             return answer[1]
         if self.reading.has_structs:
@@ -348,12 +357,13 @@ class ExpressionReader:
     def starred(self, qualifier: list[str], scope: Scope) -> Relation | None:
         """The relation that `q.*` means."""
         folded = [part.casefold() for part in qualifier]
-        level: Scope | None = scope
-        while level is not None:
-            relation = level.relation_named(folded)
-            if relation is not None:
-                return relation
-            level = level.parent
+        for named in (Scope.relation_named, Scope.relation_hidden):
+            level: Scope | None = scope
+            while level is not None:
+                relation = named(level, folded)
+                if relation is not None:
+                    return relation
+                level = level.parent
         return scope.struct(qualifier) if self.reading.has_structs else None
 
 

@@ -298,18 +298,20 @@ class Produced(Relation):
 
 
 def choose(answers: list[Answer]) -> Answer:
-    """The one certain answer of several relations; NO with `AMBIGUOUS` when they compete."""
+    """The one certain answer of several relations; where they compete, that nothing is known."""
     best = max((answer[0] for answer in answers), default=NO)
     if best == NO:
         return NOT_HERE
     found = [answer for answer in answers if answer[0] == best]
     if len(found) == 1 or all(answer[1] == found[0][1] for answer in found):
         return found[0]
-    return AMBIGUOUS
+    return UNSURE if best == MAYBE else AMBIGUOUS
 
 
 AMBIGUOUS: Answer = (WEAK, NOTHING)
-"""Several relations may have the column: nothing is known of its origin."""
+"""Several relations have the column: nothing is known of its origin."""
+UNSURE: Answer = (MAYBE, NOTHING)
+"""Several relations may have it: as likely as any other that may, so that it is no other's."""
 
 
 def renamed(relation: Relation, names: list[str]) -> Relation:

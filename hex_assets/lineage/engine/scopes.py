@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from hex_assets.lineage.engine.dialects import LATERAL_ALIASES, PIPES, ROW_VALUES
+from hex_assets.lineage.engine.dialects import (
+    EXPLICIT_LATERAL,
+    LATERAL_ALIASES,
+    PIPES,
+    ROW_VALUES,
+)
 from hex_assets.lineage.engine.relations import (
     AMBIGUOUS,
     MAYBE,
@@ -92,6 +97,21 @@ class Scope:
     windows: dict[str, exp.Expr] = field(default_factory=dict)
     """Named windows: `sum(x) OVER w` comes from what `sum(x) OVER (...)` comes from."""
     natural: bool = False
+    joined_from: int = 0
+    """The first of the sources that the next JOIN joins: a comma begins anew."""
+
+    def of_join(self) -> Scope:
+        """The scope of a JOIN's condition, which knows what stands since the last comma."""
+        if not self.joined_from:
+            return self
+        outer = self.parent if self.dialect in EXPLICIT_LATERAL else self
+        return Scope(self.dialect, outer, self.sources[self.joined_from :], self.using)
+
+    def merge_first(self, names: list[str]) -> None:
+        """Puts the columns that a join merges before those that the joins in it merged."""
+        keys = [name.casefold() for name in names]
+        rest = [key for key in self.using if key not in keys]
+        self.using = {key: self.using[key] for key in (*keys, *rest)}
 
     def add(self, source: Source) -> None:
         """Adds a relation."""
@@ -103,13 +123,14 @@ class Scope:
             return self._of_relation(qualifiers[0].casefold(), name)
         path = [*qualifiers, name]
         folded = [part.casefold() for part in path]
-        scope: Scope | None = self
-        while scope is not None:
-            for length in range(len(qualifiers), 0, -1):
-                relation = scope.relation_named(folded[:length])
-                if relation is not None:
-                    return _column(relation, folded[length], path[length])
-            scope = scope.parent
+        for named in (Scope.relation_named, Scope.relation_hidden):
+            scope: Scope | None = self
+            while scope is not None:
+                for length in range(len(qualifiers), 0, -1):
+                    relation = named(scope, folded[:length])
+                    if relation is not None:
+                        return _column(relation, folded[length], path[length])
+                scope = scope.parent
         return None
 
     def _of_relation(self, folded: str, name: str) -> Answer | None:
@@ -120,14 +141,18 @@ class Scope:
             if relation is not None:
                 return _column(relation, name.casefold(), name)
             scope = scope.parent
+        scope = self
+        while scope is not None:
+            relation = scope.relation_hidden([folded])
+            if relation is not None:
+                return _column(relation, name.casefold(), name)
+            scope = scope.parent
         return None
 
     def _called(self, folded: str) -> Relation | None:
+        both = self.dialect == "clickhouse"  # an alias hides no name there: the first one counts
         for source in self.sources:
-            if source.name == folded:
-                return source.relation
-        for source in self.sources:
-            if source.hidden_name == folded:
+            if source.name == folded or (both and source.hidden_name == folded):
                 return source.relation
         if self.dialect in PIPES:
             return _piped(self.sources, folded)
@@ -174,6 +199,18 @@ class Scope:
             scope = scope.parent
         return None
 
+    def relation_hidden(self, folded: list[str]) -> Relation | None:
+        """The relation whose name an alias hides: meant where nothing else has that name."""
+        for source in self.sources:
+            if len(folded) == 1 and source.hidden_name == folded[0]:
+                return source.relation
+        return None
+
+    def names(self, folded: list[str]) -> bool:
+        """Whether a relation of this scope has the name, be it hidden by an alias."""
+        named = self.relation_named(folded) or self.relation_hidden(folded)
+        return named is not None
+
     def relation_named(self, folded: list[str]) -> Relation | None:
         """The relation of this scope that a folded dotted name means."""
         if len(folded) == 1:
@@ -188,7 +225,7 @@ class Scope:
 
     def has_path(self, folded: str) -> bool:
         """Whether `name.column` in FROM is a column of a relation here, or of an alias outside."""
-        if self._called(folded) is not None:
+        if self.names([folded]):
             return True
         scope = self.parent
         while scope is not None:
@@ -209,13 +246,13 @@ class Scope:
         scope: Scope | None = self
         if aliases and key in self.aliases:
             own = self._own(key, name, row)
-            return self._alias_or_column(key, own, prefer_alias)
+            return self._alias_or_column(key, name, own, prefer_alias)
         while scope is not None:
             if self.dialect == "clickhouse" and key in scope.scalars:
                 return SURE, scope.scalars[key]
             answer = scope._own(key, name, row)
             if answer[0] != NO:
-                return answer
+                return scope._or_column_around(answer, key, name)
             if key in scope.scalars:
                 return SURE, scope.scalars[key]
             scope = scope.parent
@@ -224,14 +261,28 @@ class Scope:
             return SURE, frozenset(((only.ref, name),))
         return NOT_HERE
 
-    def _alias_or_column(self, key: str, own: Answer, prefer_alias: bool) -> Answer:
+    def _or_column_around(self, answer: Answer, key: str, name: str) -> Answer:
+        """A whole row gives way to a column of that name in a query around this one."""
+        if self.parent is None or not any(source.name == key for source in self.sources):
+            return answer
+        if any(source.relation.lookup(key, name)[0] == SURE for source in self.sources):
+            return answer
+        scope: Scope | None = self.parent
+        while scope is not None:
+            found = choose([source.relation.lookup(key, name) for source in scope.sources])
+            if found[0] == SURE:
+                return found
+            scope = scope.parent
+        return answer
+
+    def _alias_or_column(self, key: str, name: str, own: Answer, prefer_alias: bool) -> Answer:
         alias = self.aliases[key]
         if prefer_alias or self.dialect == "clickhouse" or own[0] == NO:
             return SURE, alias
         if own[0] == SURE:
             return own
         # `lower(name) AS name` proves that the source has a column `name`, and that one wins.
-        if any(column.casefold() == key for _, column in alias):
+        if any(column.casefold() == key and (ref, name) in own[1] for ref, column in alias):
             return own
         return SURE, alias
 
@@ -239,28 +290,31 @@ class Scope:
         if key in self.using:
             found = [relation.lookup(key, name) for relation in self.using[key]]
             return SURE, merged(answer[1] for answer in found)
+        answers = [source.relation.lookup(key, name) for source in self.sources]
         for source in self.sources:
             if source.name == key and (row or not source.parts or source.hidden_name):
-                value = self._row_value(source, key, name)
+                value = self._row_value(source, answers)
                 if value is not None:
                     return value
-        answers = [source.relation.lookup(key, name) for source in self.sources]
         if self.natural or self.dialect == "clickhouse":
             sure = [answer for answer in answers if answer[0] == SURE]
             if sure:
                 return SURE, merged(a[1] for a in sure) if self.natural else sure[0][1]
         return choose(answers)
 
-    def _row_value(self, source: Source, key: str, name: str) -> Answer | None:
+    def _row_value(self, source: Source, answers: list[Answer]) -> Answer | None:
+        """The whole row, which a relation's name alone means where no column is called so."""
+        if any(answer[0] == SURE for answer in answers):
+            return None
         if isinstance(source.relation, Produced):
             return SURE, source.relation.origins
-        certainty = source.relation.lookup(key, name)[0]
-        if self.dialect != "bigquery":  # there the place of the name decides, see `row`
-            if certainty == MAYBE and len(source.parts) > 1 and not source.hidden_name:
-                return None  # `select country from dim.country`: a column wins over the row
-        if self.dialect in ROW_VALUES and certainty != SURE:
-            return SURE, source.relation.row()
-        return None
+        if self.dialect not in ROW_VALUES:
+            return None
+        certainty = answers[self.sources.index(source)][0]
+        named_in_full = len(source.parts) > 1 and not source.hidden_name
+        if self.dialect != "bigquery" and certainty == MAYBE and named_in_full:
+            return None  # `select country from dim.country`: a column wins over the row
+        return SURE, source.relation.row()
 
     def allows_lateral_aliases(self) -> bool:
         """Whether a SELECT may use its own earlier aliases."""
