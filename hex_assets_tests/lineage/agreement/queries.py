@@ -41,8 +41,10 @@ class Grammar:
     """Whether a subquery may give two columns of one name."""
     early_aliases: bool = False
     """Whether an alias is known in the rest of its SELECT: there it never hides a column."""
+    in_order: bool = True
+    """Whether a CTE is known only after it is defined; else none has the name of another thing."""
     aliases: tuple[str, ...] = ("a", "b", "t", "u", "v", "w", "s1", "s2", "s3")
-    """Names for relations; in ClickHouse no table's, since `d a, a x` is `d a, d x` there."""
+    """Names for relations; in ClickHouse no table's and no column's: `d a, a x` is `d a, d x`."""
 
 
 POSTGRES = Grammar("postgres", own=True, duplicates=True)
@@ -53,7 +55,8 @@ CLICKHOUSE = Grammar(
     lateral=False,
     correlated=False,
     early_aliases=True,
-    aliases=("t", "u", "v", "w", "s1", "s2", "s3"),
+    in_order=False,
+    aliases=("t", "u", "w", "s1", "s2", "s3"),
 )
 
 
@@ -178,7 +181,8 @@ class Queries:
         for _ in range(self.random.randint(1, 3)):
             self.recursions += 1
             free = [name for name in CTES if name not in made]
-            name = f"rec{self.recursions}" if recursive else self.random.choice(free)
+            own = recursive or not self.grammar.in_order
+            name = f"rec{self.recursions}" if own else self.random.choice(free)
             made.add(name)
             if recursive and self.chance(0.6):
                 text, columns = self.recursion(name, ctes)
