@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlglot.tokenizer_core import Token, TokenType
+from sqlglot.tokenizer_core import TokenType
 
-from hex_assets.lineage.engine.rewriting import Tokens, opens
+from hex_assets.lineage.engine.rewriting import Tokens, like, opens
 from hex_assets.lineage.engine.words import closing, word_at
 
 _BEFORE_ITEM = frozenset({"FROM", "JOIN", ","})
@@ -19,10 +19,10 @@ def matched_alone(tokens: Tokens, files: list[str]) -> Tokens:
             continue
         if token.token_type == TokenType.MATCH_RECOGNIZE and opens(tokens, position + 1):
             start = _start_of_item(kept)
-            if start:
+            if 0 < start < len(kept):
                 end = closing(tokens, position + 1)
-                before = [_like(kept[start], kind, text) for kind, text in _SELECT_ALL]
-                after = _like(tokens[end - 1], TokenType.R_PAREN, ")")
+                before = [like(kept[start], kind, text) for kind, text in _SELECT_ALL]
+                after = like(tokens[end - 1], TokenType.R_PAREN, ")")
                 kept[start:] = [*before, *kept[start:], *tokens[position:end], after]
                 continue
         kept.append(token)
@@ -35,10 +35,6 @@ _SELECT_ALL = (
     (TokenType.STAR, "*"),
     (TokenType.FROM, "FROM"),
 )
-
-
-def _like(token: Token, kind: TokenType, text: str) -> Token:
-    return Token(kind, text, token.line, token.col, token.start, token.end)
 
 
 def _start_of_item(tokens: Tokens) -> int:

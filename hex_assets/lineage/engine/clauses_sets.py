@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlglot.tokenizer_core import Token, TokenType
+from sqlglot.tokenizer_core import TokenType
 
-from hex_assets.lineage.engine.rewriting import Tokens, opens
+from hex_assets.lineage.engine.rewriting import Tokens, like, opens
 from hex_assets.lineage.engine.words import closing, word_at
 
 _OPERATORS = frozenset({"UNION", "EXCEPT", "INTERSECT", "MINUS"})
@@ -19,10 +19,7 @@ def last_branch(tokens: Tokens, files: list[str]) -> Tokens:
     kept: Tokens = []
     for position, token in enumerate(tokens):
         if _is_last_branch(tokens, position):
-            kept += [
-                Token(kind, text, token.line, token.col, token.start, token.end)
-                for kind, text in _SELECT_ALL
-            ]
+            kept += [like(token, kind, text) for kind, text in _SELECT_ALL]
         kept.append(token)
     return kept if len(kept) > len(tokens) else tokens
 

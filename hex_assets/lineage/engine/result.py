@@ -125,8 +125,9 @@ class Text:
             self._created(tree, reading)
         if isinstance(tree, exp.Cache) and isinstance(tree.this, exp.Table):
             parts = named(tree.this, self.dialect).parts  # Spark's CACHE TABLE t AS query
-            self._made_inside(parts)
-            self.made.add_named(parts, reading)
+            if parts:
+                self._made_inside(parts)
+                self.made.add_named(parts, reading)
         writing = bool(reading.targets) and isinstance(tree, exp.Query)
         into = tree.find(exp.Into) if writing else None
         if into is not None:
