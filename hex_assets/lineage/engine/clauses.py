@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from sqlglot.tokenizer_core import TokenType
 
+from hex_assets.lineage.engine.clauses_bigquery import external, models, table_arguments
 from hex_assets.lineage.engine.clauses_lakehouse import all_by_name, schema_evolution, window_calls
 from hex_assets.lineage.engine.clauses_mysql import (
     analyse,
@@ -147,7 +148,10 @@ def _current_of(tokens: Tokens, position: int, files: list[str]) -> int:
 _OF_SPARK = (dropping(schema_evolution), window_calls, with_known_operators)
 _OF_ALL = (_plain_create, dropping(_of_insert), dropping(_current_of))
 _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
-    "bigquery": (with_known_operators, with_unnest),
+    "bigquery": (
+        *(with_known_operators, with_unnest, dropping(models), table_arguments),
+        dropping(external),
+    ),
     "mysql": (
         *map(dropping, (outfile, into_variables, _json_defaults, odbc, analyse, of_select)),
         group_order,

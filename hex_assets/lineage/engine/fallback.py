@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from hex_assets.lineage.engine.words import name_at
+from hex_assets.lineage.engine.words import name_at, word_at
 
 _ENDS_FROM = frozenset(
     {"where", "select", "group", "group by", "order", "order by", "having", "limit", "set"}
     | {"qualify", "cluster by", "sort by", "distribute by", "window", "start with", "connect by"}
+    | {"values", "view", "match_recognize"}
 )
+_NO_WORDS = frozenset({TokenType.STRING, TokenType.IDENTIFIER})
+_ALIASES = frozenset({TokenType.VAR, TokenType.IDENTIFIER})
 _FROM_FUNCTIONS = frozenset({"extract", "trim", "substring", "position", "overlay"})
 
 
@@ -34,10 +37,11 @@ def read_names(tokens: list[Token], *, cut: bool) -> Names:
     ctes = _cte_names(tokens)
     openers: list[str] = []
     in_from: list[bool] = [False]
+    aliases: set[str] = set()
     position = 0
     while position < len(tokens):
         token = tokens[position]
-        word = token.text.lower() if token.token_type != TokenType.STRING else ""
+        word = token.text.lower() if token.token_type not in _NO_WORDS else ""
         before = tokens[position - 1].text.lower() if position else ""
         if token.token_type == TokenType.L_PAREN:
             openers.append(before)
@@ -54,16 +58,18 @@ def read_names(tokens: list[Token], *, cut: bool) -> Names:
             call = openers[-1] if openers else ""
             from_call = word == "from" and (call in _FROM_FUNCTIONS or before == "distinct")
             named_so = position + 1 < len(tokens) and tokens[position + 1].text in ("=", "=>", ":=")
-            if not from_call and not named_so:
+            if not from_call and not named_so and not (word == "join" and before == "array"):
                 if word == "from":
                     in_from[-1] = True
                 parts, after = name_at(tokens, position + 1)
                 name_is_last = cut and after >= len(tokens)
                 calls = after < len(tokens) and tokens[after].token_type == TokenType.L_PAREN
                 if parts and not calls and not name_is_last:
-                    if not (len(parts) == 1 and parts[0].casefold() in ctes):
+                    nested = len(parts) > 1 and parts[0].casefold() in aliases  # FROM t AS a, a.b
+                    if not nested and not (len(parts) == 1 and parts[0].casefold() in ctes):
                         deletes = before == "delete"
                         (found.targets if deletes else found.sources).append(parts)
+                    aliases.add(_alias(tokens, after))
                     position = after
                     continue
         elif word in ("into", "update", "overwrite", "merge") and not openers and before != "key":
@@ -84,10 +90,25 @@ def read_names(tokens: list[Token], *, cut: bool) -> Names:
                 found.targets.append(parts)
                 position = after
                 continue
+        if word == "join" and before == "array":
+            in_from[-1] = False
+        if word == "for" and _word(tokens, position + 1) in ("json", "xml", "browse"):
+            in_from[-1] = False
         if word in _ENDS_FROM or word == "on":
             in_from[-1] = word == "on" and in_from[-1]
         position += 1
     return found
+
+
+def _word(tokens: list[Token], position: int) -> str:
+    return word_at(tokens, position).lower()
+
+
+def _alias(tokens: list[Token], position: int) -> str:
+    """The alias after a table's name; empty where none is."""
+    position += _word(tokens, position) == "as"
+    named = position < len(tokens) and tokens[position].token_type in _ALIASES
+    return tokens[position].text.casefold() if named else ""
 
 
 def _creates(tokens: list[Token], position: int) -> bool:
@@ -106,12 +127,15 @@ def _cte_names(tokens: list[Token]) -> set[str]:
             continue
         following = [t.text.lower() for t in tokens[position + 1 : position + 4]]
         direct = following[:2] == ["as", "("] or following == ["as", "materialized", "("]
+        direct = direct or following == ["as", "not", "materialized"]
         if direct and token.token_type != TokenType.R_PAREN:
             names.add(word)
         elif word in ("with", ",", "recursive") and following[1:2] == ["("]:
             end = max(end, position + 3)  # a closing one is passed only once
             while end < len(tokens) and tokens[end].token_type != TokenType.R_PAREN:
                 end += 1
-            if [t.text.lower() for t in tokens[end + 1 : end + 3]] == ["as", "("]:
+            after = [t.text.lower() for t in tokens[end + 1 : end + 5]]
+            after = [item for item in after if item not in ("not", "materialized")]
+            if after[:2] == ["as", "("]:
                 names.add(following[0])
     return names

@@ -16,11 +16,13 @@ from hex_assets.lineage.engine.functions import (
 )
 from hex_assets.lineage.engine.names import Named, named, parts_of_text
 from hex_assets.lineage.engine.pivots import PivotReader
+from hex_assets.lineage.engine.reader import MODEL_FUNCTIONS
 from hex_assets.lineage.engine.reading import Cte, Env
 from hex_assets.lineage.engine.relations import (
     MAYBE,
     NOTHING,
     WEAK,
+    Answered,
     BaseTable,
     Derived,
     Origins,
@@ -281,6 +283,9 @@ class FromReader(PivotReader):
         """A table function: no table itself, but what it is given may be one."""
         if call is not None and self.known_function(node, call, scope, env):
             return
+        if isinstance(call, MODEL_FUNCTIONS) and isinstance(call.expression, _ROWS):
+            self.add(node, self.of_model(call.expression, env, scope), scope)
+            return
         unresolved = dict(self.reading.unresolved)
         if call is node:
             origins = merged(
@@ -318,6 +323,14 @@ class FromReader(PivotReader):
         elif isinstance(inner, (exp.ExplodingGenerateSeries, exp.GenerateSeries, exp.Explode)):
             names, fields = names or [node.alias or "generate_series", "generate_series"], 0
         scope.add(Source(node.alias.casefold(), Produced(origins, names, fields)))
+
+    def of_model(self, given: exp.Expr, env: Env, scope: Scope) -> Relation:
+        """ML.PREDICT and its kind give the rows that they are given, with columns of their own."""
+        rows = self.query(given, env, scope.parent)
+        result = Answered()
+        result.pass_on(Rest(rows))
+        result.pass_on(Rest(Produced(rows.row(), [], WEAK)))
+        return result
 
     def known_function(self, node: exp.Expr, call: exp.Expr, scope: Scope, env: Env) -> bool:
         """Functions that stand for a table or a file, such as remote(), s3() and read_csv()."""
@@ -364,6 +377,9 @@ class FromReader(PivotReader):
         within = Scope(self.dialect, parent=scope)
         self.from_item(table, within, env)
         return merged(source.relation.row() for source in within.sources)
+
+
+_ROWS = (exp.Query, exp.Table)
 
 
 def _parameterised(node: exp.Table) -> tuple[str, ...]:

@@ -293,9 +293,12 @@ def _cloned(chunk: list[Token], text: Text) -> bool:
 
 def _pivoted_table(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
     """DuckDB's CREATE TABLE t AS PIVOT ..., which means CREATE TABLE t AS FROM (PIVOT ...)."""
+    inserts = word_at(chunk, 0) == "INSERT"
     for position in range(2, min(len(chunk), 12)):
         before = word_at(chunk, position - 1)
-        starts = before == "AS" or (word_at(chunk, 0) == "INSERT" and before not in (".", "INTO"))
+        if inserts and word_at(chunk, position) in ("SELECT", "WITH", "FROM"):
+            return False
+        starts = before == "AS" or (inserts and before not in (".", "INTO"))
         if word_at(chunk, position) in ("PIVOT", "UNPIVOT") and starts:
             start = chunk[position].start
             query = sql[start : chunk[-1].end + 1]

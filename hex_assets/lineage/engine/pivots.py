@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlglot import exp
 
 from hex_assets.lineage.engine.reader import ExpressionReader
@@ -28,9 +30,10 @@ class PivotReader(ExpressionReader):
 
     def pivoted(self, node: exp.Expr, relation: Relation, scope: Scope) -> Relation:
         """The relation after PIVOT and UNPIVOT clauses."""
+        name = node.alias_or_name.casefold()
         for pivot in node.args.get("pivots") or ():
             within = Scope(self.dialect, parent=scope)
-            within.add(Source("", relation))
+            within.add(Source(name, relation))
             fields = [field for field in pivot.args.get("fields") or ()]
             result = Derived()
             if pivot.args.get("unpivot"):
@@ -74,13 +77,15 @@ class PivotReader(ExpressionReader):
                 names = (pivot.args.get("columns") or ()) if told else ()
                 for position, identifier in enumerate(names):
                     value = values[position % len(values)] if values else NOTHING
-                    result.add(identifier.name, value)
-                    bare = identifier.name.strip("'")
+                    written = _COMMENT.sub("", identifier.name)
+                    result.add(written, value)
+                    bare = written.strip("'")
                     result.index.setdefault(bare.casefold(), value)
             alias = pivot.args.get("alias")
             if isinstance(alias, exp.TableAlias) and alias.columns:
                 result = result.renamed([column.name for column in alias.columns])
             relation = result
+            name = pivot.alias.casefold() or name
         return relation
 
     def pivot_statement(self, node: exp.Pivot, scope: Scope, env: Env) -> None:
@@ -166,6 +171,10 @@ class PivotReader(ExpressionReader):
         scope.sources[:] = [*before[:-1], Source(node.alias.casefold(), result)]
 
 
+_COMMENT = re.compile(r" ?/\*.*?\*/", re.DOTALL)
+"""What the parser takes into the name of a column that it makes of a value."""
+
+
 def _columns_of(item: exp.Expr) -> set[str]:
     return {column.name.casefold() for column in item.find_all(exp.Column)}
 
@@ -186,8 +195,11 @@ def _pivoted_names(on: list[exp.Expr], using: list[exp.Expr], dialect: str) -> l
         if not listed or not all(isinstance(value, exp.Literal) for value in listed):
             return []
         values = [f"{before}_{value.name}" for before in values for value in listed]
-    ends = [
-        f"_{item.alias}" if item.alias else f"_{item.sql(dialect)}" if len(using) > 1 else ""
-        for item in using
-    ]
+    ends = [_end_of_name(item, dialect, told=len(using) > 1) for item in using]
     return [value[1:] + end for value in values for end in ends or [""]]
+
+
+def _end_of_name(item: exp.Expr, dialect: str, *, told: bool) -> str:
+    if item.alias:
+        return f"_{item.alias}"
+    return f"_{item.sql(dialect, comments=False)}" if told else ""

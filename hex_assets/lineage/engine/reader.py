@@ -12,9 +12,14 @@ from hex_assets.lineage.engine.reading import Env, Malformed, Reading
 from hex_assets.lineage.engine.relations import NO, NOTHING, SURE, Origins, Relation, merged
 from hex_assets.lineage.engine.scopes import Scope
 
-MODEL_FUNCTIONS = (exp.Predict, exp.MLForecast, exp.GenerateEmbedding, exp.MLTranslate)
+MODEL_FUNCTIONS = (
+    *(exp.Predict, exp.MLForecast, exp.GenerateEmbedding, exp.MLTranslate),
+    *(exp.GenerateText, exp.GenerateTable),
+)
 """BigQuery's functions of a model, which comes first and is no table."""
-_WITH_NAMES = (*MODEL_FUNCTIONS, exp.JSONValue)
+_OF_PROMPT = (exp.GenerateBool, exp.GenerateInt, exp.GenerateDouble)
+"""BigQuery's functions of a prompt, of which the parser takes a column for a table."""
+_WITH_NAMES = (*MODEL_FUNCTIONS, *_OF_PROMPT, exp.JSONValue)
 _METHODS = {
     "tsql": frozenset("value query nodes exist tostring stastext stdistance".split()),
     "duckdb": frozenset(
@@ -89,6 +94,8 @@ class ExpressionReader:
                 name = item.args.get("returning") if is_json else item.this
                 if is_json or isinstance(name, exp.Table):
                     stack.extend(child for child in _children(item) if child is not name)
+                    if isinstance(item, _OF_PROMPT) and isinstance(name, exp.Table):
+                        stack.append(_as_column(name))
                     continue
             if isinstance(item, exp.Subquery):
                 if isinstance(item.this, (exp.Query, exp.Table)):
@@ -285,6 +292,11 @@ def _as_columns(tree: exp.Expr) -> None:
             continue
         if parent is not None:
             name.replace(exp.Column(this=name.copy()))
+
+
+def _as_column(name: exp.Table) -> exp.Column:
+    parts = [part.copy() for part in reversed(name.parts)]
+    return exp.Column(**dict(zip(("this", "table", "db", "catalog"), parts, strict=False)))
 
 
 _JSON_ARROWS = frozenset({"postgres", "redshift", "mysql", "duckdb"})

@@ -247,6 +247,16 @@ class Produced(Relation):
         return bool(self.fields)
 
 
+class Answered(Derived):
+    """The rows that a model of BigQuery is given, with the columns of its answers."""
+
+    def lookup(self, key: str, name: str) -> Answer:
+        """How certain the column is here, and its origins."""
+        if key not in self.index and key.startswith(("predicted_", "ml_")):
+            return SURE, self.row()
+        return super().lookup(key, name)
+
+
 def choose(answers: list[Answer]) -> Answer:
     """The one certain answer of several relations; NO with `AMBIGUOUS` when they compete."""
     best = max((answer[0] for answer in answers), default=NO)
