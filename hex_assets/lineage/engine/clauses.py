@@ -11,9 +11,18 @@ from collections.abc import Callable
 from sqlglot.tokenizer_core import TokenType
 
 from hex_assets.lineage.engine.clauses_bigquery import external, models, table_arguments
-from hex_assets.lineage.engine.clauses_lakehouse import all_by_name, schema_evolution, window_calls
+from hex_assets.lineage.engine.clauses_lakehouse import (
+    all_by_name,
+    prior,
+    quoted_stages,
+    schema_evolution,
+    window_calls,
+)
 from hex_assets.lineage.engine.clauses_mysql import (
     analyse,
+    collation,
+    comma_before_select,
+    full_text,
     group_order,
     into_variables,
     limit_by,
@@ -23,8 +32,22 @@ from hex_assets.lineage.engine.clauses_mysql import (
     outer,
     outfile,
     paste,
+    portion,
+    rows_examined,
+    sequences,
+    signed,
+    stars_of_delete,
 )
-from hex_assets.lineage.engine.clauses_postgres import after_pivot, only, using_operator
+from hex_assets.lineage.engine.clauses_postgres import (
+    after_pivot,
+    alias_of_using,
+    only,
+    operators,
+    search_or_cycle,
+    subscripts,
+    typed_literals,
+    using_operator,
+)
 from hex_assets.lineage.engine.clauses_tsql import changes, namespaces, using_culture, with_schema
 from hex_assets.lineage.engine.pipes import with_known_operators, with_unnest
 from hex_assets.lineage.engine.rewriting import Tokens, dropping, opens
@@ -145,8 +168,32 @@ def _current_of(tokens: Tokens, position: int, files: list[str]) -> int:
     return name_at(tokens, position + 3 + (word_at(tokens, position + 3) == "@"))[1]
 
 
+_SET_OPERATION = frozenset("UNION ALL DISTINCT EXCEPT INTERSECT MINUS".split())
+_AFTER_ORDER = frozenset("LIMIT OFFSET FETCH SETTINGS".split())
+
+
+def _order_of_operands(tokens: Tokens, position: int, files: list[str]) -> int:
+    """(a UNION (b) ORDER BY 1): what is ordered is read all the same."""
+    if word_at(tokens, position) != "ORDER BY" or word_at(tokens, position - 1) != ")":
+        return 0
+    depth = 0
+    for start in range(position - 1, -1, -1):
+        kind = tokens[start].token_type
+        depth += (kind == TokenType.R_PAREN) - (kind == TokenType.L_PAREN)
+        if depth == 0:
+            break
+    if word_at(tokens, start - 1) not in _SET_OPERATION:
+        return 0
+    end = position + 1
+    while end < len(tokens) and word_at(tokens, end) not in _AFTER_ORDER:
+        if tokens[end].token_type == TokenType.R_PAREN:
+            break
+        end = closing(tokens, end) if opens(tokens, end) else end + 1
+    return end
+
+
 _OF_SPARK = (dropping(schema_evolution), window_calls, with_known_operators)
-_OF_ALL = (_plain_create, dropping(_of_insert), dropping(_current_of))
+_OF_ALL = (_plain_create, *map(dropping, (_of_insert, _current_of, _order_of_operands)))
 _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "bigquery": (
         *(with_known_operators, with_unnest, dropping(models), table_arguments),
@@ -154,17 +201,22 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     ),
     "mysql": (
         *map(dropping, (outfile, into_variables, _json_defaults, odbc, analyse, of_select)),
-        group_order,
+        *map(dropping, (signed, rows_examined, portion)),
+        *(group_order, stars_of_delete, sequences, full_text),
     ),
     "clickhouse": (
-        *map(dropping, (outfile, limit_by, paste, outer)),
+        *map(dropping, (outfile, limit_by, paste, outer, collation, comma_before_select)),
         named_arguments,
     ),
-    "postgres": (only, dropping(_json_defaults), dropping(using_operator)),
+    "postgres": (
+        *(only, dropping(_json_defaults), dropping(using_operator), operators),
+        *map(dropping, (typed_literals, alias_of_using, search_or_cycle)),
+    ),
+    "redshift": (dropping(subscripts),),
     "duckdb": (after_pivot,),
     "trino": tuple(map(dropping, (_subset, _json_defaults))),
     "presto": (dropping(_subset),),
-    "snowflake": (dropping(_subset), all_by_name),
+    "snowflake": (dropping(_subset), dropping(prior), all_by_name, quoted_stages),
     "databricks": _OF_SPARK,
     "spark": _OF_SPARK,
     "tsql": (changes, namespaces, *map(dropping, (using_culture, with_schema, odbc))),

@@ -40,3 +40,20 @@ def window_calls(tokens: Tokens, files: list[str]) -> Tokens:
             token.token_type == TokenType.WINDOW and word_at(tokens, position + 1) in ("(", ".")
         ),
     )
+
+
+def prior(tokens: Tokens, position: int, files: list[str]) -> int:
+    """Snowflake's PRIOR before a column of a SELECT with CONNECT BY."""
+    return position + 1 if word_at(tokens, position) == "PRIOR" else 0
+
+
+def quoted_stages(tokens: Tokens, files: list[str]) -> Tokens:
+    """Snowflake's FROM $$@stage/path$$ as FROM '@stage/path'."""
+    kept = [
+        Token(TokenType.STRING, token.text, token.line, token.col, token.start, token.end)
+        if token.token_type in (TokenType.RAW_STRING, TokenType.HEREDOC_STRING)
+        and token.text.startswith("@")
+        else token
+        for token in tokens
+    ]
+    return kept if any(a is not b for a, b in zip(kept, tokens, strict=True)) else tokens

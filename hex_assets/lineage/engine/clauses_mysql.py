@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlglot.tokenizer_core import TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine.rewriting import Tokens, as_names, opens
-from hex_assets.lineage.engine.words import closing, word_at
+from hex_assets.lineage.engine.words import closing, name_at, word_at
 
 _OF_OUTFILE = frozenset(
     "CHARACTER SET CHARSET FIELDS COLUMNS LINES TERMINATED OPTIONALLY ENCLOSED ESCAPED STARTING BY "
@@ -73,6 +73,106 @@ def group_order(tokens: Tokens, files: list[str]) -> Tokens:
         if not (grouping and word in ("ASC", "DESC")):
             kept.append(token)
     return kept if len(kept) < len(tokens) else tokens
+
+
+def signed(tokens: Tokens, position: int, files: list[str]) -> int:
+    """The second word of CAST(a AS UNSIGNED INTEGER)."""
+    integer = word_at(tokens, position) in ("INT", "INTEGER")
+    return position + 1 if integer and word_at(tokens, position - 1) in _SIGNED else 0
+
+
+_SIGNED = ("SIGNED", "UNSIGNED")
+
+
+def stars_of_delete(tokens: Tokens, files: list[str]) -> Tokens:
+    """DELETE a.*, b.* FROM ... as DELETE a, b FROM ..."""
+    if word_at(tokens, 0) != "DELETE":
+        return tokens
+    words = [token.text.upper() for token in tokens]
+    end = words.index("FROM") if "FROM" in words else 0
+    kept = [
+        token
+        for position, token in enumerate(tokens[:end])
+        if words[position : position + 2] != [".", "*"]
+        and words[max(position - 1, 0) : position + 1] != [".", "*"]
+    ]
+    return [*kept, *tokens[end:]] if len(kept) < end else tokens
+
+
+def sequences(tokens: Tokens, files: list[str]) -> Tokens:
+    """MariaDB's NEXT VALUE FOR s and PREVIOUS VALUE FOR s as NULL: a number of no table."""
+    kept: Tokens = []
+    position = 0
+    while position < len(tokens):
+        words = [word_at(tokens, position + n) for n in range(3)]
+        if words in (["NEXT", "VALUE", "FOR"], ["PREVIOUS", "VALUE", "FOR"]):
+            like = tokens[position]
+            kept.append(_token(TokenType.NULL, "NULL", like))
+            position = name_at(tokens, position + 3)[1]
+        else:
+            kept.append(tokens[position])
+            position += 1
+    return kept if len(kept) < len(tokens) else tokens
+
+
+def rows_examined(tokens: Tokens, position: int, files: list[str]) -> int:
+    """MariaDB's LIMIT ROWS EXAMINED 100."""
+    words = [word_at(tokens, position + n) for n in range(3)]
+    return position + 4 if words == ["LIMIT", "ROWS", "EXAMINED"] else 0
+
+
+def portion(tokens: Tokens, position: int, files: list[str]) -> int:
+    """MariaDB's UPDATE t FOR PORTION OF p FROM '2026-01-01' TO '2026-02-01' SET ..."""
+    words = [word_at(tokens, position + n) for n in range(3)]
+    if words != ["FOR", "PORTION", "OF"]:
+        return 0
+    end = position + 3
+    while end < len(tokens) and word_at(tokens, end) not in ("SET", "WHERE", "ORDER BY", "LIMIT"):
+        end += 1
+    return end
+
+
+_MODES = ("IN BOOLEAN MODE", "IN NATURAL LANGUAGE MODE", "WITH QUERY EXPANSION")
+
+
+def full_text(tokens: Tokens, files: list[str]) -> Tokens:
+    """MATCH (a) AGAINST (CONCAT('+', b) IN BOOLEAN MODE), of which the parser wants a string."""
+    kept: Tokens = []
+    position = 0
+    while position < len(tokens):
+        token = tokens[position]
+        word = word_at(tokens, position)
+        mode = next((m for m in _MODES if _stands_at(tokens, position, m.split())), "")
+        if mode:
+            position += len(mode.split())
+            continue
+        if word == "MATCH" and opens(tokens, position + 1):
+            token = _token(TokenType.VAR, "MATCHES", token)
+        elif word == "AGAINST" and word_at(tokens, position - 1) == ")":
+            token = _token(TokenType.PLUS, token.text, token)
+        kept.append(token)
+        position += 1
+    return kept if any(word_at(kept, n) == "AGAINST" for n in range(len(kept))) else tokens
+
+
+def _token(kind: TokenType, text: str, like: Token) -> Token:
+    return Token(kind, text, like.line, like.col, like.start, like.end)
+
+
+def _stands_at(tokens: Tokens, position: int, words: list[str]) -> bool:
+    return [word_at(tokens, position + n) for n in range(len(words))] == words
+
+
+def collation(tokens: Tokens, position: int, files: list[str]) -> int:
+    """ClickHouse's ORDER BY a COLLATE 'en'."""
+    string = position + 1 < len(tokens) and tokens[position + 1].token_type == TokenType.STRING
+    return position + 2 if word_at(tokens, position) == "COLLATE" and string else 0
+
+
+def comma_before_select(tokens: Tokens, position: int, files: list[str]) -> int:
+    """ClickHouse's comma after the last expression of WITH."""
+    last = word_at(tokens, position) == "," and word_at(tokens, position + 1) == "SELECT"
+    return position + 1 if last else 0
 
 
 def limit_by(tokens: Tokens, position: int, files: list[str]) -> int:

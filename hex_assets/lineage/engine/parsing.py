@@ -91,7 +91,11 @@ def _let_go(trees: list[exp.Expr | None]) -> None:
 def _read_tree(sql: str, chunk: list[Token], tree: exp.Expr, text: Text, dialect: str) -> bool:
     if isinstance(tree, exp.Command):
         words = {token.text.upper() for token in chunk}
-        if chunk[0].text.upper() in ("SET", "ALTER") and not words & {"SELECT", "FROM", "SWAP"}:
+        if chunk[0].text.upper() in ("SET", "ALTER", "DROP") and not words & {
+            "SELECT",
+            "FROM",
+            "SWAP",
+        }:
             return True  # options, partitions, sessions: no rows are read or written
         text.first_error = text.first_error or f"the statement {tree.name} is not understood"
         return False
@@ -179,7 +183,7 @@ def _parse_pieces(sql: str, chunk: list[Token], text: Text, read_statement: Read
                 text.add_names(read_names(piece, cut=False))
         elif without_block(piece) is not piece or piece[0].text.upper() in ("EXEC", "EXECUTE"):
             read_statement(sql, piece, text)
-        elif piece[0].text.upper() not in NO_LINEAGE:
+        elif piece[0].text.upper() not in {*NO_LINEAGE, "DROP"}:
             text.miss("syntax", f"the statement {tree.name} is not understood")
     return True
 

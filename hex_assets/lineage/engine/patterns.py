@@ -28,9 +28,12 @@ def read_pattern(sql: str, chunk: list[Token], text: Text, read_text: ReadText) 
         return _within(sql, chunk, text, read_text)
     if first == "ALTER" and second == "TABLE":
         return _moved_rows(chunk, text) or _mutated_rows(sql, chunk, text, read_text)
-    if first == "ALTER" and second == "VIEW" and "AS" in words:
-        read_text("CREATE" + sql[chunk[0].end + 1 : chunk[-1].end + 1], text)
-        return True
+    if first == "ALTER" and "VIEW" in words:
+        view = words.index("VIEW")
+        named = view == 1 or text.dialect == "mysql"  # ALGORITHM = MERGE stands before
+        if named and "AS" in [token.text.upper() for token in chunk[view : view + 12]]:
+            read_text("CREATE " + sql[chunk[view].start : chunk[-1].end + 1], text)
+            return True
     if first in ("EXECUTE", "EXEC"):
         return _executed(sql, chunk, text, read_text)
     if first == "CREATE":

@@ -10,7 +10,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from hex_assets.lineage.engine.dialects import tokenizer
 from hex_assets.lineage.engine.fallback import Names
 from hex_assets.lineage.engine.result import Text
-from hex_assets.lineage.engine.words import name_at
+from hex_assets.lineage.engine.words import name_at, word_at
 
 NO_LINEAGE = frozenset(
     "SHOW GRANT REVOKE EXPLAIN DESCRIBE DESC CALL EXEC EXECUTE BEGIN COMMIT ROLLBACK START END "
@@ -31,6 +31,10 @@ _BLOCKS = frozenset(
     "WHEN".split()
 )
 _COMMANDS = frozenset({"DROP", "CREATE", "EXEC", "EXECUTE"})
+_OPTIONS = frozenset(
+    "MARK RECOMPILE ENCRYPTION SCHEMABINDING NATIVE_COMPILATION EXECUTE EXEC".split()
+)
+"""Words after WITH that T-SQL has in the head of a procedure and of a transaction."""
 _BODY = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "TRUNCATE"})
 
 
@@ -54,7 +58,9 @@ def without_block(chunk: list[Token]) -> list[Token]:
         token = chunk[position]
         depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
         if depth == 0 and token.text.upper() in body:
-            return chunk[position:]
+            following = chunk[position + 1].text.upper() if position + 1 < len(chunk) else ""
+            if token.text.upper() != "WITH" or following not in _OPTIONS:
+                return chunk[position:]
     within = first == "CREATE" and 0 < start < len(chunk) - 1
     return chunk[start + 1 :] if within and chunk[start].text.upper() == "BEGIN" else chunk
 
@@ -75,6 +81,9 @@ def special(
         return True
     if first == "CREATE" and _creates_no_data(chunk):
         return True
+    if first == "CREATE" and word_at(chunk, 1) in ("EVENT", "FOREIGN"):
+        if word_at(chunk, 2) == "TABLE" and _created_by_name(chunk, text):
+            return True
     if first == "UPDATE STATISTICS":
         return True
     if first == "USE" and len(chunk) > 1 and text.dialect not in ("snowflake", "databricks"):
@@ -240,16 +249,31 @@ def _conditions(sql: str, head: list[Token], text: Text, read_statement: ReadSta
 
 _OTHER_KINDS = frozenset(
     "STREAM TASK STAGE PIPE FUNCTION SCHEMA DATABASE ROLE USER INDEX SEQUENCE WAREHOUSE TRIGGER "
-    "TYPE EXTENSION POLICY TAG CATALOG MODEL".split()
+    "TYPE EXTENSION POLICY TAG CATALOG MODEL DOMAIN COLLATION AGGREGATE RULE OPERATOR STATISTICS "
+    "PUBLICATION SUBSCRIPTION SERVER CAST TRANSFORM TABLESPACE EVENT CONVERSION LANGUAGE GROUP "
+    "QUOTA PROFILE PACKAGE WRAPPER MAPPING SECRET INTEGRATION CONNECTION TEXT CONFIGURATION "
+    "LOGIN CREDENTIAL CERTIFICATE SYNONYM".split()
 )
 
 
+def _created_by_name(chunk: list[Token], text: Text) -> bool:
+    """Snowflake's CREATE EVENT TABLE t and PostgreSQL's CREATE FOREIGN TABLE t: empty tables."""
+    start = 3
+    while word_at(chunk, start) in ("IF", "NOT", "EXISTS"):
+        start += 1
+    parts, _ = name_at(chunk, start)
+    if parts:
+        text.add_created(parts)
+    return bool(parts)
+
+
 def _creates_no_data(chunk: list[Token]) -> bool:
-    for token in chunk[1:6]:
+    for position, token in enumerate(chunk[1:6], 2):
         word = token.text.upper()
-        if word in ("TABLE", "VIEW", "PROCEDURE", "PROC"):
+        if word in ("TABLE", "VIEW", "PROCEDURE", "PROC", "AS", "("):
             return False
-        if word in _OTHER_KINDS:
+        following = chunk[position].text.upper() if position < len(chunk) else ""
+        if word in _OTHER_KINDS and following not in ("TABLE", "VIEW"):
             return True
     return False
 

@@ -7,6 +7,7 @@ import time
 from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine import bounds, dialects, tokens
+from hex_assets.lineage.engine.definitions import read_definition
 from hex_assets.lineage.engine.fallback import read_names
 from hex_assets.lineage.engine.objects import read_object
 from hex_assets.lineage.engine.parsing import be_bounded, parse, unbalanced
@@ -154,6 +155,8 @@ def read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = Fals
             text.miss("too_slow", f"the text took over {TIME_LIMIT_SECONDS:g} s")
         except TooWide:
             text.miss("too_large", f"a query has more than {MAX_COLUMNS:,} columns")
+        if not text.reasons and not unbalanced(chunk) and read_definition(chunk, text):
+            return
     names = read_names(chunk, cut=cut or unbalanced(chunk))
     text.add_names(names)
     if not text.reasons:
