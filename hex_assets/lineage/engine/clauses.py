@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from sqlglot.tokenizer_core import TokenType
 
-from hex_assets.lineage.engine.clauses_bigquery import external, models, table_arguments
+from hex_assets.lineage.engine.clauses_bigquery import external, models
 from hex_assets.lineage.engine.clauses_lakehouse import (
     all_by_name,
     prior,
@@ -195,10 +195,7 @@ def _order_of_operands(tokens: Tokens, position: int, files: list[str]) -> int:
 _OF_SPARK = (dropping(schema_evolution), window_calls, with_known_operators)
 _OF_ALL = (_plain_create, *map(dropping, (_of_insert, _current_of, _order_of_operands)))
 _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
-    "bigquery": (
-        *(with_known_operators, with_unnest, dropping(models), table_arguments),
-        dropping(external),
-    ),
+    "bigquery": (with_known_operators, with_unnest, *map(dropping, (models, external))),
     "mysql": (
         *map(dropping, (outfile, into_variables, _json_defaults, odbc, analyse, of_select)),
         *map(dropping, (signed, rows_examined, portion)),

@@ -37,7 +37,7 @@ def read_names(tokens: list[Token], *, cut: bool) -> Names:
     ctes = _cte_names(tokens)
     openers: list[str] = []
     in_from: list[bool] = [False]
-    aliases: set[str] = set()
+    aliases: dict[str, tuple[str, ...]] = {}
     position = 0
     while position < len(tokens):
         token = tokens[position]
@@ -64,17 +64,23 @@ def read_names(tokens: list[Token], *, cut: bool) -> Names:
                 parts, after = name_at(tokens, position + 1)
                 name_is_last = cut and after >= len(tokens)
                 calls = after < len(tokens) and tokens[after].token_type == TokenType.L_PAREN
+                calls = calls or (
+                    _word(tokens, after - 1) == "rows" and _word(tokens, after) == "from"
+                )
                 if parts and not calls and not name_is_last:
                     nested = len(parts) > 1 and parts[0].casefold() in aliases  # FROM t AS a, a.b
                     if not nested and not (len(parts) == 1 and parts[0].casefold() in ctes):
                         deletes = before == "delete"
                         (found.targets if deletes else found.sources).append(parts)
-                    aliases.add(_alias(tokens, after))
+                    aliases.setdefault(_alias(tokens, after), parts)
                     position = after
                     continue
-        elif word in ("into", "update", "overwrite", "merge") and not openers and before != "key":
+        elif word == "delete" and not position and _word(tokens, 1) not in ("from", "top"):
+            parts, _ = name_at(tokens, 1)
+            found.targets += [parts] if parts else []
+        elif word in _WRITES and not openers and _writes(tokens, position):
             start = position + 1
-            while start < len(tokens) and tokens[start].text.lower() in ("table", "into", "only"):
+            while _word(tokens, start) in _AFTER_INTO:
                 start += 1
             parts, after = name_at(tokens, start)
             if parts and not (cut and after >= len(tokens)):
@@ -86,6 +92,8 @@ def read_names(tokens: list[Token], *, cut: bool) -> Names:
             while start < len(tokens) and tokens[start].text.lower() in ("if", "not", "exists"):
                 start += 1
             parts, after = name_at(tokens, start)
+            if _word(tokens, after) == "to" and word == "view":  # ClickHouse's view fills a table
+                parts, after = name_at(tokens, after + 1)
             if parts and not (cut and after >= len(tokens)):
                 found.targets.append(parts)
                 position = after
@@ -97,7 +105,25 @@ def read_names(tokens: list[Token], *, cut: bool) -> Names:
         if word in _ENDS_FROM or word == "on":
             in_from[-1] = word == "on" and in_from[-1]
         position += 1
+    for number, target in enumerate(found.targets):  # UPDATE a SET ... FROM t AS a
+        meant = aliases.get(target[0].casefold()) if len(target) == 1 else None
+        if meant in found.sources:
+            found.targets[number] = meant
+            found.sources.remove(meant)
     return found
+
+
+_WRITES = frozenset({"into", "update", "overwrite", "merge"})
+_AFTER_INTO = frozenset("table into only temp temporary unlogged local global".split())
+
+
+def _writes(tokens: list[Token], position: int) -> bool:
+    """Whether a table's name follows: not ON DUPLICATE KEY UPDATE, ALGORITHM = MERGE, a file."""
+    word, following = _word(tokens, position), _word(tokens, position + 1)
+    if _word(tokens, position - 1) == "key" or (word == "merge" and position):
+        return word == "merge" and following == "into"
+    at = position + 1 + (following == "table")
+    return _word(tokens, at) not in ("function", "directory", "local")
 
 
 def _word(tokens: list[Token], position: int) -> str:
@@ -112,7 +138,7 @@ def _alias(tokens: list[Token], position: int) -> str:
 
 
 def _creates(tokens: list[Token], position: int) -> bool:
-    words = [token.text.lower() for token in tokens[max(0, position - 6) : position]]
+    words = [token.text.lower() for token in tokens[max(0, position - 14) : position]]
     return "create" in words and "as" not in words
 
 
@@ -136,6 +162,6 @@ def _cte_names(tokens: list[Token]) -> set[str]:
                 end += 1
             after = [t.text.lower() for t in tokens[end + 1 : end + 5]]
             after = [item for item in after if item not in ("not", "materialized")]
-            if after[:2] == ["as", "("]:
+            if after[:2] in (["as", "("], ["using", "key"]):
                 names.add(following[0])
     return names

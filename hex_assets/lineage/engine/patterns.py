@@ -310,6 +310,9 @@ def _pivoted_table(sql: str, chunk: list[Token], text: Text, read_text: ReadText
     return False
 
 
+_LIST = frozenset({TokenType.L_PAREN, TokenType.R_PAREN, TokenType.COMMA})
+
+
 def _recursive_view(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
     """CREATE RECURSIVE VIEW v (a) AS q, which means WITH RECURSIVE v (a) AS (q) SELECT a FROM v."""
     for position, token in enumerate(chunk[:-1]):
@@ -321,12 +324,13 @@ def _recursive_view(sql: str, chunk: list[Token], text: Text, read_text: ReadTex
             return False
         name = sql[chunk[start].start : chunk[after - 1].end + 1]
         own = sql[chunk[after - 1].start : chunk[after - 1].end + 1]
-        columns = sql[chunk[after].start : token.start] if position > after else ""
+        listed = [t for t in chunk[after:position] if t.token_type not in _LIST]
+        names = ", ".join(sql[t.start : t.end + 1] for t in listed)
+        columns = f"({names})" if names else ""
         query = sql[chunk[position + 1].start : chunk[-1].end + 1]
-        names = columns.strip().strip("()") or "*"
         read_text(
             f"CREATE VIEW {name} {columns} AS WITH RECURSIVE {own} {columns} AS ({query}) "
-            f"SELECT {names} FROM {own}",
+            f"SELECT {names or '*'} FROM {own}",
             text,
         )
         return True

@@ -10,7 +10,7 @@ from hex_assets.lineage.engine.bounds import Heavy
 from hex_assets.lineage.engine.dialects import SENSITIVE_TABLES, THREE_LEVELS
 from hex_assets.lineage.engine.fallback import Names
 from hex_assets.lineage.engine.made import MadeTables
-from hex_assets.lineage.engine.names import named
+from hex_assets.lineage.engine.names import LAKES, bigquery_parts, is_path, named
 from hex_assets.lineage.engine.reading import USAGES, Reading
 from hex_assets.lineage.engine.relations import TableRef
 from hex_assets.lineage.engine.targets import names_columns
@@ -171,10 +171,15 @@ class Text:
     def add_names(self, names: Names) -> None:
         """Adds what was read off the tokens."""
         self._understood += 1
-        for parts in names.sources:
-            self.add_source(parts)
-        for parts in names.targets:
-            self.add_target(parts)
+        for found, add in ((names.sources, self.add_source), (names.targets, self.add_target)):
+            for parts in found:
+                if self.dialect in LAKES and is_path(parts):
+                    self.add_file(parts[1])
+                else:
+                    add(self._spelled(parts))
+
+    def _spelled(self, parts: Parts) -> Parts:
+        return tuple(bigquery_parts(list(parts))) if self.dialect == "bigquery" else parts
 
     def use_named(self, parts: Parts) -> None:
         """USE of a name that the parser takes for a kind, such as a database `warehouse`."""
