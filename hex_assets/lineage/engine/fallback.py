@@ -32,96 +32,133 @@ def read_names(tokens: list[Token], *, cut: bool) -> Names:
 
     In a cut text a name that ends the text is left out: its end may be missing.
     """
-    found = Names()
-    changes = any(token.text.lower() in ("delete", "merge") for token in tokens)
-    ctes = _cte_names(tokens)
-    openers: list[str] = []
-    in_from: list[bool] = [False]
-    aliases: dict[str, tuple[str, ...]] = {}
-    position = 0
-    while position < len(tokens):
-        token = tokens[position]
+    return _NameReader(tokens, cut=cut).read()
+
+
+class _NameReader:
+    """Walks over the tokens; knows in which parentheses of which FROM it is."""
+
+    def __init__(self, tokens: list[Token], *, cut: bool) -> None:
+        self.tokens = tokens
+        self.cut = cut
+        self.found = Names()
+        self.changes = any(token.text.lower() in ("delete", "merge") for token in tokens)
+        self.ctes = _cte_names(tokens)
+        self.openers: list[str] = []
+        self.in_from: list[bool] = [False]
+        self.aliases: dict[str, tuple[str, ...]] = {}
+
+    def read(self) -> Names:
+        """All names of the statement."""
+        position = 0
+        while position < len(self.tokens):
+            position = self.step(position)
+        if _word(self.tokens, 0) in ("update", "delete"):
+            self.resolve_targets()
+        return self.found
+
+    def step(self, position: int) -> int:
+        """Reads one token, or the name after it; gives the next position."""
+        token = self.tokens[position]
         word = token.text.lower() if token.token_type not in _NO_WORDS else ""
-        before = tokens[position - 1].text.lower() if position else ""
+        before = self.tokens[position - 1].text.lower() if position else ""
+        after = 0
         if token.token_type == TokenType.L_PAREN:
-            openers.append(before)
-            in_from.append(in_from[-1] and before in ("from", "join", ",", "("))
+            self.openers.append(before)
+            self.in_from.append(self.in_from[-1] and before in ("from", "join", ",", "("))
         elif token.token_type == TokenType.R_PAREN:
-            if openers:
-                openers.pop()
-                in_from.pop()
-        elif (
-            word in ("from", "join")
-            or (word == "using" and changes)
-            or (word == "," and in_from[-1])
-        ):
-            call = openers[-1] if openers else ""
-            from_call = word == "from" and (call in _FROM_FUNCTIONS or before == "distinct")
-            named_so = position + 1 < len(tokens) and tokens[position + 1].text in ("=", "=>", ":=")
-            if not from_call and not named_so and not (word == "join" and before == "array"):
-                if word == "from":
-                    in_from[-1] = True
-                parts, after = name_at(tokens, position + 1)
-                name_is_last = cut and after >= len(tokens)
-                calls = after < len(tokens) and tokens[after].token_type == TokenType.L_PAREN
-                calls = calls or (
-                    _word(tokens, after - 1) == "rows" and _word(tokens, after) == "from"
-                )
-                if parts and not calls and not name_is_last:
-                    nested = len(parts) > 1 and parts[0].casefold() in aliases  # FROM t AS a, a.b
-                    if not nested and not (len(parts) == 1 and parts[0].casefold() in ctes):
-                        deletes = before == "delete"
-                        (found.targets if deletes else found.sources).append(parts)
-                    aliases.setdefault(_alias(tokens, after), parts)
-                    position = after
-                    continue
-        elif word == "delete" and not position and _word(tokens, 1) not in ("from", "top"):
-            parts, _ = name_at(tokens, 1)
-            found.targets += [parts] if parts else []
-        elif word in _WRITES and not openers and _writes(tokens, position):
-            start = position + 1
-            while _word(tokens, start) in _AFTER_INTO:
-                start += 1
-            parts, after = name_at(tokens, start)
-            if parts and not (cut and after >= len(tokens)):
-                found.targets.append(parts)
-                position = after
-                continue
-        elif word in ("table", "view") and position and _creates(tokens, position):
-            start = position + 1
-            while start < len(tokens) and tokens[start].text.lower() in ("if", "not", "exists"):
-                start += 1
-            parts, after = name_at(tokens, start)
-            if _word(tokens, after) == "to" and word == "view":  # ClickHouse's view fills a table
-                parts, after = name_at(tokens, after + 1)
-            if parts and not (cut and after >= len(tokens)):
-                found.targets.append(parts)
-                position = after
-                continue
+            if self.openers:
+                self.openers.pop()
+                self.in_from.pop()
+        elif self.begins_item(position, word, before):
+            self.in_from[-1] = self.in_from[-1] or word == "from"
+            after = self.item(position + 1, deletes=before == "delete")
+        elif word in ("delete", "insert") and not position:
+            self.changed_at_once()
+        elif word in _WRITES and not self.openers and _writes(self.tokens, position):
+            after = self.written(position + 1, _AFTER_INTO)
+        elif word in ("table", "view") and position and _creates(self.tokens, position):
+            if _word(self.tokens, position + 1) != "function":
+                after = self.written(position + 1, _BEFORE_MADE, fills=word == "view")
+        if after:
+            return after
+        of_row = word == "for" and _word(self.tokens, position + 1) in ("json", "xml", "browse")
+        if of_row or word in _ENDS_FROM or (word == "join" and before == "array"):
+            self.in_from[-1] = False
+        return position + 1
+
+    def begins_item(self, position: int, word: str, before: str) -> bool:
+        """Whether an item of a FROM clause follows; a FROM may be that of EXTRACT and the like."""
+        if word not in ("from", "join") and not (word == "using" and self.changes):
+            if word != "," or not self.in_from[-1]:
+                return False
+        if word == "from":
+            call = self.openers[-1] if self.openers else ""
+            if call in _FROM_FUNCTIONS or before in ("distinct", "values"):
+                return False
         if word == "join" and before == "array":
-            in_from[-1] = False
-        if word == "for" and _word(tokens, position + 1) in ("json", "xml", "browse"):
-            in_from[-1] = False
-        if word in _ENDS_FROM or word == "on":
-            in_from[-1] = word == "on" and in_from[-1]
-        position += 1
-    for number, target in enumerate(found.targets):  # UPDATE a SET ... FROM t AS a
-        meant = aliases.get(target[0].casefold()) if len(target) == 1 else None
-        if meant in found.sources:
-            found.targets[number] = meant
-            found.sources.remove(meant)
-    return found
+            return False
+        return _word(self.tokens, position + 1) not in ("=", "=>", ":=")
+
+    def item(self, start: int, *, deletes: bool) -> int:
+        """Reads the table of an item; 0 where it is none, or may be cut."""
+        parts, after = name_at(self.tokens, start)
+        following = _word(self.tokens, after)
+        rows_from = _word(self.tokens, after - 1) == "rows" and following == "from"
+        if not parts or following == "(" or rows_from or (self.cut and after >= len(self.tokens)):
+            return 0
+        first = parts[0].casefold()
+        known = self.ctes if len(parts) == 1 else self.aliases  # FROM t AS a, a.items
+        if first not in known:
+            (self.found.targets if deletes else self.found.sources).append(parts)
+        self.aliases.setdefault(_alias(self.tokens, after), parts)
+        return after
+
+    def changed_at_once(self) -> None:
+        """DELETE a FROM t AS a, INSERT a SELECT b: the name needs no word before it."""
+        parts, after = name_at(self.tokens, 1)
+        follows = _word(self.tokens, after) in ("from", "select", "values", "(", "set")
+        if parts and follows and _word(self.tokens, 1) not in _NO_NAMES:
+            self.found.targets.append(parts)
+
+    def written(self, start: int, skipped: frozenset[str], *, fills: bool = False) -> int:
+        """Reads the name of a table that is written; 0 where it is none, or may be cut."""
+        while _word(self.tokens, start) in skipped:
+            start += 1
+        parts, after = name_at(self.tokens, start)
+        if fills and _word(self.tokens, after) == "to":  # ClickHouse's view fills a table
+            parts, after = name_at(self.tokens, after + 1)
+        if not parts or (self.cut and after >= len(self.tokens)):
+            return 0
+        self.found.targets.append(parts)
+        return after
+
+    def resolve_targets(self) -> None:
+        """UPDATE a SET ... FROM t AS a changes t."""
+        for number, target in enumerate(self.found.targets):
+            meant = self.aliases.get(target[0].casefold()) if len(target) == 1 else None
+            if meant in self.found.sources:
+                self.found.targets[number] = meant
+                self.found.sources.remove(meant)
 
 
+_BEFORE_MADE = frozenset({"if", "not", "exists"})
 _WRITES = frozenset({"into", "update", "overwrite", "merge"})
-_AFTER_INTO = frozenset("table into only temp temporary unlogged local global".split())
+_NO_NAMES = frozenset("from into overwrite all first top ignore quick low_priority or".split())
+_AFTER_INTO = frozenset(
+    "table into only temp temporary unlogged local global ignore low_priority top".split()
+)
+_NO_UPDATE = frozenset({"then", "for", "on", "before", "after", "or", "key", "auto", "manual"})
+"""Words before an UPDATE that changes no table by itself, such as FOR UPDATE."""
 
 
 def _writes(tokens: list[Token], position: int) -> bool:
     """Whether a table's name follows: not ON DUPLICATE KEY UPDATE, ALGORITHM = MERGE, a file."""
     word, following = _word(tokens, position), _word(tokens, position + 1)
-    if _word(tokens, position - 1) == "key" or (word == "merge" and position):
-        return word == "merge" and following == "into"
+    if word == "update" and _word(tokens, position - 1) in _NO_UPDATE:
+        return False
+    if word == "merge" and position:
+        return following == "into"
     at = position + 1 + (following == "table")
     return _word(tokens, at) not in ("function", "directory", "local")
 

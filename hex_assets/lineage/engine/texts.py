@@ -74,6 +74,8 @@ def read_text(sql: str, text: Text) -> None:
         if len(found) > MAX_TOKENS and len(tokens.shortened(found)) > MAX_TOKENS:
             raise bounds.TooLarge(f"{len(found):,} tokens")
         raise bounds.Heavy
+    if text.dialect == "trino":
+        found = tokens.without_routines(found)
     chunks = tokens.statements(found)
     for number, chunk in enumerate(chunks):
         chunk = tokens.without_format(chunk, text.dialect)

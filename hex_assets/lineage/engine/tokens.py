@@ -119,6 +119,20 @@ def tokenized(sql: str, tokenizer: Tokenizer) -> tuple[list[Token], bool]:
     return [], True
 
 
+def without_routines(tokens: list[Token]) -> list[Token]:
+    """Trino's WITH FUNCTION f(...) ... BEGIN ...; END before a query: a routine reads no table."""
+    if [token.text.upper() for token in tokens[:2]] != ["WITH", "FUNCTION"]:
+        return tokens
+    inside = False
+    for position, token in enumerate(tokens[2:], 2):
+        word = token.text.upper() if token.token_type != TokenType.IDENTIFIER else ""
+        inside = inside or word == "BEGIN"
+        query = word == "SELECT" or (word == "WITH" and tokens[position - 1].text.upper() == "END")
+        if query:
+            return tokens[position:] if inside else tokens
+    return tokens
+
+
 def statements(tokens: list[Token]) -> list[list[Token]]:
     """Splits at semicolons outside parentheses."""
     if TokenType.SEMICOLON not in [token.token_type for token in tokens]:

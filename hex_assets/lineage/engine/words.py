@@ -19,7 +19,7 @@ _NAME = frozenset({TokenType.VAR, TokenType.IDENTIFIER, TokenType.DATABASE, Toke
 _NOT_NAMES = frozenset(
     "outfile dumpfile select with values unnest lateral table only where on set using group "
     "order limit case when join left right inner outer full cross natural union all from into "
-    "as and or not unpivot".split()
+    "as and or not in unpivot".split()
 )
 
 

@@ -115,7 +115,11 @@ class StatementReader(ChangeReader):
         return True
 
     def insert_all(self, node: exp.MultitableInserts) -> None:
-        """Snowflake's INSERT ALL and INSERT FIRST."""
+        """Snowflake's INSERT ALL and INSERT FIRST, and Hive's FROM t INSERT INTO a SELECT b ..."""
+        own = [item for item in node.expressions if isinstance(item, exp.Insert)]
+        if own:
+            self.inserts_of_one(node, own)
+            return
         source = self.query(node.args["source"], {}, None)
         scope = Scope(self.dialect)
         scope.add(Source("", source))
@@ -133,6 +137,15 @@ class StatementReader(ChangeReader):
                     self.assign_row(names, cells, scope)
             else:
                 self.outputs(source, names, ref)
+
+    def inserts_of_one(self, node: exp.MultitableInserts, inserts: list[exp.Insert]) -> None:
+        """Hive's several inserts, each with a SELECT over the one FROM before them."""
+        env = self.ctes(node, {}, None)
+        for insert in inserts:
+            query = insert.expression
+            if isinstance(query, exp.Select):
+                query.set("from_", exp.From(this=node.args["source"]))
+            self.insert(insert, env)
 
     def assign_row(self, names: list[str], cells: list[exp.Expr], scope: Scope) -> None:
         """One row of VALUES in a multi-table insert."""
