@@ -146,6 +146,7 @@ AROUND: dict[str, str] = {
     "a subquery": "select * from ({}) zz_w",
     "a CTE": "with zz_q as ({}) select * from zz_q",
     "a subquery beside another": "select zz_b.* from (select 1 as zz_1) zz_a cross join ({}) zz_b",
+    "a grouped join": "select zz_b.* from (({}) zz_b cross join (select 1 as zz_1) zz_a)",
     "a statement before another": "{}; select 1",
 }
 MADE: dict[str, str] = {

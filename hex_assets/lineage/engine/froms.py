@@ -12,6 +12,7 @@ from hex_assets.lineage.engine.functions import (
     columns_of,
     files_of,
     is_dynamic,
+    parameterised,
     table_of,
 )
 from hex_assets.lineage.engine.names import Named, named, parts_of_text
@@ -151,7 +152,7 @@ class FromReader(PivotReader):
             return
         dynamic = isinstance(inner, exp.DynamicIdentifier)
         if self.dialect == "clickhouse":
-            parts = _parameterised(node)
+            parts = parameterised(node)
             if parts:
                 self.add(node, BaseTable(self.reading.source(parts)), scope, parts[-1])
                 return
@@ -208,11 +209,7 @@ class FromReader(PivotReader):
         """A subquery in FROM, or parentheses around joins."""
         env = self.ctes(node, env, scope)
         inner = node.this
-        if isinstance(inner, exp.Subquery) and not inner.args.get("alias"):
-            if isinstance(inner.this, exp.Table) or inner.args.get("joins"):
-                self.from_item(inner, scope, env)  # parentheses around joins
-                return
-        if isinstance(inner, exp.Table):
+        if _is_group(inner):
             if node.args.get("alias") is None:
                 self.from_item(inner, scope, env)
                 return
@@ -382,14 +379,10 @@ class FromReader(PivotReader):
 _ROWS = (exp.Query, exp.Table)
 
 
-def _parameterised(node: exp.Table) -> tuple[str, ...]:
-    """ClickHouse's db.view(a = 1) and dictionary('db.d'): the table that they stand for."""
-    inner, database = node.this, node.args.get("db")
-    if isinstance(inner, exp.Anonymous) and database is not None:
-        return (database.name, inner.name)
-    alias = node.args.get("alias")
-    named_so = isinstance(inner, exp.Identifier) and inner.name.casefold() == "dictionary"
-    if named_so and database is None and alias is not None and alias.this is None:
-        columns = alias.columns
-        return parts_of_text(columns[0].name) if len(columns) == 1 else ()
-    return ()
+def _is_group(inner: object) -> bool:
+    """Whether it is an item of FROM that parentheses only group, such as `(a JOIN b)`."""
+    while isinstance(inner, exp.Subquery):
+        if inner.args.get("joins") or inner.args.get("alias"):
+            return True
+        inner = inner.this
+    return isinstance(inner, exp.Table)

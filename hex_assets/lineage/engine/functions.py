@@ -153,3 +153,16 @@ def _path(node: exp.Expr) -> tuple[str, ...]:
     if isinstance(node, exp.Column):
         return tuple(part.name for part in node.parts)
     return ()
+
+
+def parameterised(node: exp.Table) -> tuple[str, ...]:
+    """ClickHouse's db.view(a = 1) and dictionary('db.d'): the table that they stand for."""
+    inner, database = node.this, node.args.get("db")
+    if isinstance(inner, exp.Anonymous) and database is not None:
+        return (database.name, inner.name)
+    alias = node.args.get("alias")
+    named_so = isinstance(inner, exp.Identifier) and inner.name.casefold() == "dictionary"
+    if named_so and database is None and alias is not None and alias.this is None:
+        columns = alias.columns
+        return parts_of_text(columns[0].name) if len(columns) == 1 else ()
+    return ()
