@@ -113,6 +113,10 @@ class FromReader(PivotReader):
             self.unnest(node, scope, env)
         elif isinstance(node, exp.Lateral):
             self.lateral(node, scope, env)
+        elif isinstance(node, exp.AtIndex):
+            self.indexed(node, scope, env)
+        elif isinstance(node, exp.Pivot) and isinstance(node.this, exp.AtIndex):
+            self.indexed(node.this, scope, env)
         elif isinstance(node, exp.Pivot):
             self.pivot_statement(node, scope, env)
         elif isinstance(node, (exp.Select, exp.SetOperation, exp.Values)):
@@ -264,6 +268,12 @@ class FromReader(PivotReader):
                 scope.add(Source("", Produced(NOTHING, [offset.name])))
             else:
                 scope.sources[-1].relation = whole
+
+    def indexed(self, node: exp.AtIndex, scope: Scope, env: Env) -> None:
+        """Redshift's c.items AS i AT position, and UNPIVOT c.object AS value AT key."""
+        values = self.origins(node.this, scope, env)
+        scope.add(Source(node.this.alias_or_name.casefold(), Produced(values, [], WEAK)))
+        scope.add(Source("", Produced(NOTHING, [node.expression.name])))
 
     def lateral(self, node: exp.Lateral, scope: Scope, env: Env) -> None:
         """LATERAL subqueries, views and functions."""
