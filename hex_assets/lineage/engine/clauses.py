@@ -172,19 +172,28 @@ _SET_OPERATION = frozenset("UNION ALL DISTINCT EXCEPT INTERSECT MINUS".split())
 _AFTER_ORDER = frozenset("LIMIT OFFSET FETCH SETTINGS".split())
 
 
-def _order_of_operands(tokens: Tokens, position: int, files: list[str]) -> int:
+def _order_of_operands(tokens: Tokens, files: list[str]) -> Tokens:
     """(a UNION (b) ORDER BY 1): what is ordered is read all the same."""
-    if word_at(tokens, position) != "ORDER BY" or word_at(tokens, position - 1) != ")":
-        return 0
-    depth = 0
-    for start in range(position - 1, -1, -1):
-        kind = tokens[start].token_type
-        depth += (kind == TokenType.R_PAREN) - (kind == TokenType.L_PAREN)
-        if depth == 0:
-            break
-    if word_at(tokens, start - 1) not in _SET_OPERATION:
-        return 0
-    end = position + 1
+    kept: Tokens = []
+    opened: list[int] = []
+    last = -1
+    position = 0
+    while position < len(tokens):
+        kind = tokens[position].token_type
+        if kind == TokenType.L_PAREN:
+            opened.append(position)
+        elif kind == TokenType.R_PAREN:
+            last = opened.pop() if opened else -1
+        elif kind == TokenType.ORDER_BY and word_at(tokens, position - 1) == ")":
+            if last > 0 and word_at(tokens, last - 1) in _SET_OPERATION:
+                position = _end_of_order(tokens, position + 1)
+                continue
+        kept.append(tokens[position])
+        position += 1
+    return kept if len(kept) < len(tokens) else tokens
+
+
+def _end_of_order(tokens: Tokens, end: int) -> int:
     while end < len(tokens) and word_at(tokens, end) not in _AFTER_ORDER:
         if tokens[end].token_type == TokenType.R_PAREN:
             break
@@ -193,7 +202,7 @@ def _order_of_operands(tokens: Tokens, position: int, files: list[str]) -> int:
 
 
 _OF_SPARK = (dropping(schema_evolution), window_calls, with_known_operators)
-_OF_ALL = (_plain_create, *map(dropping, (_of_insert, _current_of, _order_of_operands)))
+_OF_ALL = (_plain_create, dropping(_of_insert), dropping(_current_of), _order_of_operands)
 _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "bigquery": (with_known_operators, with_unnest, *map(dropping, (models, external))),
     "mysql": (

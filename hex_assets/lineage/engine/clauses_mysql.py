@@ -129,7 +129,7 @@ def portion(tokens: Tokens, position: int, files: list[str]) -> int:
     end = position + 3
     while end < len(tokens) and word_at(tokens, end) not in ("SET", "WHERE", "ORDER BY", "LIMIT"):
         end += 1
-    return end
+    return end  # these tokens are dropped, so that none is walked over twice
 
 
 _MODES = ("IN BOOLEAN MODE", "IN NATURAL LANGUAGE MODE", "WITH QUERY EXPANSION")

@@ -31,6 +31,8 @@ def using_operator(tokens: Tokens, position: int, files: list[str]) -> int:
 
 _OPERATOR = frozenset("+-*/<>=~!@#%^&|`?")
 _SIGNS = frozenset({"+", "-"})
+_LONGEST = 8
+"""Tokens of an operator; a longer run of signs is none."""
 _MAKES_ITS_SIGN = frozenset("~!@#%^&|`?")
 _STANDARD = frozenset("+ - * / % ^ < > = <= >= <> != || -> ->> #> #>> =>".split())
 _ENDS_VALUE = frozenset(
@@ -73,13 +75,13 @@ def _end_of_operator(tokens: Tokens, position: int) -> int:
     if before in (TokenType.DOT, TokenType.L_PAREN, TokenType.SELECT):
         return position  # count(*), t.*
     end = position
-    while end < len(tokens) and _is_sign(tokens[end]):
+    while end < min(len(tokens), position + _LONGEST) and _is_sign(tokens[end]):
         if end > position and tokens[end].start != tokens[end - 1].end + 1:
             break
         end += 1
+    if any(_MAKES_ITS_SIGN & set(token.text) for token in tokens[position:end]):
+        return end
     while end > position + 1 and tokens[end - 1].text in _SIGNS:
-        if any(_MAKES_ITS_SIGN & set(token.text) for token in tokens[position:end]):
-            break
         end -= 1
     return end
 
@@ -101,12 +103,15 @@ def typed_literals(tokens: Tokens, position: int, files: list[str]) -> int:
     return 0 if tokens[position].text.upper() in _BEFORE_STRING else position + 1
 
 
+_LONGEST_LIST = 100
+
+
 def alias_of_using(tokens: Tokens, position: int, files: list[str]) -> int:
     """JOIN b USING (i) AS x, whose alias only renames the joined columns."""
     if word_at(tokens, position) != "AS" or word_at(tokens, position - 1) != ")":
         return 0
     depth = 0
-    for start in range(position - 1, 0, -1):
+    for start in range(position - 1, max(0, position - _LONGEST_LIST), -1):
         kind = tokens[start].token_type
         depth += (kind == TokenType.R_PAREN) - (kind == TokenType.L_PAREN)
         if depth == 0:
@@ -122,8 +127,8 @@ def search_or_cycle(tokens: Tokens, position: int, files: list[str]) -> int:
     if word == "SEARCH" and word_at(tokens, position + 1) not in ("DEPTH", "BREADTH"):
         return 0
     end = position + 1
-    while end < len(tokens) and word_at(tokens, end) != "SET":
-        if word_at(tokens, end) in ("(", ")", "SELECT"):
+    while word_at(tokens, end) != "SET":
+        if end > position + _LONGEST_LIST or word_at(tokens, end) in ("", "(", ")", "SELECT"):
             return 0
         end += 1
     if word == "SEARCH":
