@@ -162,7 +162,7 @@ def _statement_summary(table: pa.Table) -> dict[str, Any]:
 
 
 def top_reasons(table: pa.Table) -> dg.MetadataValue:
-    """The commonest reasons for gaps, with one example each."""
+    """The commonest reasons for gaps, by queries, with one example each."""
     gaps: dict[str, dict[str, Any]] = {}
     for row in table.select(["reason", "detail", "query_count", "sample_query_id"]).to_pylist():
         if row["reason"] is None:
@@ -172,10 +172,11 @@ def top_reasons(table: pa.Table) -> dg.MetadataValue:
         gap["queries"] += row["query_count"]
     ranked = sorted(gaps.values(), key=lambda gap: (-gap["queries"], gap["reason"]))[:TOP_REASONS]
     return markdown_table(
-        ("reason", "statements", "queries", "example", "query id"),
+        ("reason", "", "statements", "queries", "example", "query id"),
         (
             (
                 gap["reason"],
+                _bar(gap["queries"], ranked[0]["queries"]),
                 gap["statements"],
                 gap["queries"],
                 gap["detail"],
@@ -187,8 +188,8 @@ def top_reasons(table: pa.Table) -> dg.MetadataValue:
 
 
 def _bar(count: int, longest: int) -> str:
-    """A bar of at most 20 blocks; the longest has 20."""
-    return "█" * max(1, round(20 * count / longest))
+    """A bar of at most 10 blocks; the longest has 10."""
+    return "█" * max(1, round(10 * count / longest))
 
 
 def _distinct(table: pa.Table, column: str) -> list[str]:

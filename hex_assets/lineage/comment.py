@@ -129,6 +129,12 @@ def read_ordinary(text: str) -> tuple[str, dict[str, Any]] | None:
     return text[:at].strip(), fields
 
 
+def without_comment(text: str, dialect: str | None = None) -> str:
+    """`parse_comment(...).sql`, without a look at what the comment says."""
+    ordinary = read_ordinary(text)
+    return parse_comment(text, dialect).sql if ordinary is None else ordinary[0]
+
+
 def _read_tag(text: str, at: int, block: bool) -> _Tag | None:
     """The JSON after the label, or None if there is none to read."""
     start = _skip_space(text, at)

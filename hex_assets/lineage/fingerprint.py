@@ -33,15 +33,22 @@ def _digest(text: str, dialect: str, catalog: str | None, schema: str | None) ->
 # A literal may carry lineage: it names a table, a file or a column, or is SQL itself. A text with
 # one of these words, and one whose literals this module cannot delimit, keeps all of its literals.
 _WORDS = re.compile(r"[a-z_]\w*")
-_LITERALS_MATTER = frozenset(
+_MATTER = frozenset("pivot unpivot _table_suffix regclass match_recognize".split())
+_MATTER_IN_CALLS = frozenset(
     """identifier table remote remotesecure merge cluster clusterallreplicas s3 s3cluster gcs
     azureblobstorage hdfs file url urlcluster input postgresql mysql mongodb redis sqlite jdbc
     odbc iceberg deltalake hudi dictget dictgetordefault joinget query query_table
     external_query openquery openrowset opendatasource dblink json_table openjson xmltable
-    pivot unpivot _table_suffix regclass unload copy execute exec call use export declare
     read_csv read_csv_auto read_parquet read_json read_json_auto read_files parquet_scan
-    csv_scan sqlite_scan postgres_scan mysql_scan delta_scan iceberg_scan match_recognize""".split()
+    csv_scan sqlite_scan postgres_scan mysql_scan delta_scan iceberg_scan""".split()
 )
+"""Functions of which a literal names what is read; as names of columns, such as `url`, they do not
+matter."""
+_MATTER_IN_SCRIPTS = frozenset("unload copy execute exec call use export declare".split())
+"""First words of a later statement; of the first one none of them begins a text that is changed."""
+_LITERALS_MATTER = _MATTER | _MATTER_IN_CALLS | _MATTER_IN_SCRIPTS
+_CALLED = re.compile(r"(\w+)[\"`\]]?\s*\(")
+_QUERY = re.compile(r"[\s(]*(?:select|with)\b", re.IGNORECASE)
 # Each begins with a set of characters, so that the search jumps from one of them to the next.
 _TABLE_FUNCTION = re.compile(r"[fja](?<!\w.)(?:(?<=f)rom|(?<=j)oin|(?<=a)pply)\s+[\w.]+\s*\(")
 _UNDELIMITED = re.compile(r"\$\w*\$|\{\{|\{%|/\*[!+]|/\*[^*]*/\*|@")
@@ -146,7 +153,7 @@ def _normalised(sql: str, rules: _Rules) -> str:
     lower = sql.lower()
     if (
         not _BEGINS.match(sql)
-        or not _LITERALS_MATTER.isdisjoint(_WORDS.findall(lower))
+        or _has_telling_word(lower)
         or _TABLE_FUNCTION.search(lower)
         or _UNDELIMITED.search(sql)
         or _RAW_STRING.search(sql)
@@ -154,7 +161,23 @@ def _normalised(sql: str, rules: _Rules) -> str:
         return sql
     if not rules.backslash and "\\" in sql:
         return sql
+    if rules.has_long_quotes and ("'''" in sql or '"""' in sql):  # one may be left open
+        return sql
     return rules.pattern.sub(_Replacer(), sql)
+
+
+def _has_telling_word(lower: str) -> bool:
+    """Whether one of the words by which literals may carry lineage stands where it does so."""
+    found = _LITERALS_MATTER.intersection(_WORDS.findall(lower))
+    if not found:
+        return False
+    if not found.isdisjoint(_MATTER) or (not found.isdisjoint(_MATTER_IN_SCRIPTS) and ";" in lower):
+        return True
+    if "table" in found and not _QUERY.match(lower):  # its options may name files
+        return True
+    if "--" in lower or "/*" in lower or "#" in lower:  # it may part a function from its bracket
+        return not _MATTER_IN_CALLS.isdisjoint(found)
+    return not _MATTER_IN_CALLS.isdisjoint(_CALLED.findall(lower))
 
 
 class _Replacer:
@@ -196,6 +219,7 @@ class _Rules:
         self.backslash = "\\" in escapes
         quotes = [quote for quote in tokenizer.QUOTES if isinstance(quote, str)]
         long = [q for q in quotes if len(q) > 1]
+        self.has_long_quotes = bool(long)
         body = r"\\.|" if self.backslash else ""
         strings = [rf"{q}(?:{body}(?!{q}).)*{q}" for q in long]
         backslash = r"\\" if self.backslash else ""
@@ -241,8 +265,8 @@ def _pattern(strings: list[str], names: list[str], comments: list[str]) -> str:
     literal = rf"(?:{string}|-?{number})"
     blank = rf"(?:{'|'.join(comments)}|[ \t]*[\r\n]\s*|[ \t]{{2,}})*"
     words = "like ilike rlike and or when then between limit offset".split()
-    word = "|".join(_after_first(_any_case(each)) for each in words)
-    in_, select, from_ = (_after_first(_any_case(each)) for each in ("in", "select", "from"))
+    word = "|".join(map(_rest_of_word, words))
+    in_, select, from_ = map(_rest_of_word, ("in", "select", "from"))
     # `->` and `#>` are JSON paths, `=>` names an argument.
     operator = r"(?:(?<![-\#=>].)(?<=[=<>])=?|(?<=<)>|(?<=!)=|(?<=\|)\||(?<=[-+*/%]))\s*"
     letter = (
@@ -267,6 +291,15 @@ def _after_first(pattern: str) -> str:
     """A pattern that begins with one character or one set, for where that is matched already."""
     size = pattern.index("]") + 1 if pattern[0] == "[" else 2 if pattern[0] == "\\" else 1
     return f"(?<={pattern[:size]}){pattern[size:]}"
+
+
+def _rest_of_word(word: str) -> str:
+    """A word of which the first letter is matched already.
+
+    `re` rejects a branch by the set that it begins with, not by what it looks back at.
+    """
+    first, second, rest = (_any_case(part) for part in (word[0], word[1], word[2:]))
+    return f"{second}(?<={first}.){rest}"
 
 
 def _any_case(word: str) -> str:

@@ -83,6 +83,7 @@ def outcome(
     items: dict[tuple[str, str], TableItem] = {}
     problems: dict[str, dict[str, None]] = {NOT_IN_CATALOG: {}, AMBIGUOUS: {}}
     by_name: dict[str, str] = {}
+    read_as: dict[str, str] = {}
     used: set[str] = set()
     missed: list[str] = []
     has_view = catalog.empty
@@ -113,6 +114,8 @@ def outcome(
             used.add(match)
             resolved = catalog.resolve(tuple(match.split(".")), where)
             add(name, resolved, direction, ("engine_log", "parsed"))
+            if direction == "read":
+                read_as[match] = resolved.table
         else:
             resolved = catalog.resolve(parts, where)
             add(name, resolved, direction, ("parsed",))
@@ -137,13 +140,16 @@ def outcome(
             and not writes
         ):
             continue
-        add(name, catalog.resolve(tuple(name.split(".")), where), "read", ("engine_log",))
-        by_name.setdefault(name, catalog.resolve(tuple(name.split(".")), where).table)
+        resolved = catalog.resolve(tuple(name.split(".")), where)
+        add(name, resolved, "read", ("engine_log",))
+        by_name.setdefault(name, resolved.table)
+        read_as[name] = resolved.table
     if not lineage.targets:
         for name, _ in outputs or ():
             add(name, catalog.resolve(tuple(name.split(".")), where), "write", ("engine_log",))
 
-    uses = _uses(lineage, by_name, {m: logged[m] for m in logged}, items)
+    columns_read = {table: logged[name] for name, table in read_as.items()}
+    uses = _uses(lineage, by_name, columns_read)
     differs = (missed if not (bases and has_view) else []) + (
         extra if complete and not (bases and has_view) else []
     )
@@ -165,29 +171,36 @@ def _uses(
     lineage: StatementLineage,
     by_name: dict[str, str],
     logged: dict[str, tuple[str, ...]],
-    items: dict[tuple[str, str], TableItem],
 ) -> tuple[UseItem, ...]:
     outputs: dict[str, list[str]] = {}
     for output, sources in lineage.columns:
         for source in sources:
             outputs.setdefault(source, []).append(output)
-    merged: dict[tuple[str, str], tuple[set[str], dict[str, None]]] = {}
+    found: dict[tuple[str, str], UseItem] = {}
     for use in lineage.uses:
-        if use.table not in by_name:
+        table = by_name.get(use.table)
+        if table is None:
             continue
-        usage, flows = merged.setdefault((by_name[use.table], use.column), (set(), {}))
-        usage.update(use.usage)
-        flows.update(dict.fromkeys(outputs.get(f"{use.table}.{use.column}", ())))
-    known = {table for table, _ in merged}
-    for name, columns in logged.items():
-        table = next((t for (t, d), _ in items.items() if d == "read" and t.endswith(name)), None)
-        if table is not None and table not in known:
-            # The text does not tell which columns (a star without a schema); the engine does.
-            merged.update({(table, column): (set(), {}) for column in columns})
-    return tuple(
-        UseItem(table, column, tuple(sorted(usage)), tuple(flows))
-        for (table, column), (usage, flows) in merged.items()
-    )
+        flows = tuple(dict.fromkeys(outputs.get(f"{use.table}.{use.column}", ())))
+        usage = tuple(sorted(use.usage))
+        known = found.get((table, use.column))
+        if known is not None:  # two names of one table
+            usage = tuple(sorted({*known.usage, *usage}))
+            flows = tuple(dict.fromkeys((*known.output_columns, *flows)))
+        found[table, use.column] = UseItem(table, use.column, usage, flows)
+    told = {(table, column.casefold()) for table, column in found}
+    named = {table for table, _ in found}
+    for table, columns in logged.items():
+        star = found.get((table, "*"))
+        if star is None and table in named:
+            continue
+        # The text does not tell which columns (a star without a schema); the engine does.
+        usage, flows = (star.usage, star.output_columns) if star is not None else ((), ())
+        more = [column for column in columns if (table, column.casefold()) not in told]
+        found.update({(table, column): UseItem(table, column, usage, flows) for column in more})
+        if star is not None and columns:
+            del found[table, "*"]
+    return tuple(found.values())
 
 
 def _written(

@@ -41,7 +41,7 @@ def extract(
     """
     asked = dialects.canonical(dialect)
     schema = provider(catalog, default_catalog, default_schema)
-    sql = tokens.without_leading_comment(sql)
+    sql = tokens.without_leading_comment(tokens.without_invisible(sql))
     text = Text(asked, schema, time.thread_time() + TIME_LIMIT_SECONDS)
     try:
         read_text(sql, text)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from hex_assets.lineage import cache as kept
 from hex_assets.lineage import frames
 from hex_assets.lineage.cache import CacheStore
-from hex_assets.lineage.comment import FOUND, parse_comment
+from hex_assets.lineage.comment import FOUND, without_comment
 from hex_assets.lineage.fingerprint import Normaliser, Shape, fingerprint_of
 from hex_assets.lineage.log import annotate
 from hex_assets.lineage.model import StatementLineage
@@ -47,14 +47,21 @@ def collected_rarely() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
-@dataclass
+@dataclass(eq=False)
 class _Place:
     """What statements of one warehouse and namespace share."""
 
     where: Namespace
     normaliser: Normaliser
-    numbers: dict[Shape, int] = field(default_factory=dict)
-    """Results of shapes without an engine's log."""
+
+
+class _Asked(NamedTuple):
+    """What a statement's result follows from."""
+
+    place: _Place
+    shape: Shape
+    inputs: EngineTables | None
+    outputs: EngineTables | None
 
 
 @dataclass
@@ -69,6 +76,7 @@ class Analyst:
     prints: list[str] = field(default_factory=list)
     """The fingerprint of each result."""
     _places: dict[tuple[Any, ...], _Place] = field(default_factory=dict)
+    _known: dict[_Asked, int] = field(default_factory=dict)
     _numbers: dict[tuple[Any, ...], int] = field(default_factory=dict)
     _lineages: dict[str, tuple[StatementLineage, float]] = field(default_factory=dict)
 
@@ -83,17 +91,48 @@ class Analyst:
         groups, count = frames.group([sample[name] for name in names])
         firsts = sample.select(names).take(pa.array(frames.first_rows(groups, count)))
         places = [self._place(*row.values()) for row in firsts.to_pylist()]
-        columns = (sample[name].to_pylist() for name in ("comment", "project_id", "status"))
+        comments, projects, statuses = (
+            sample[name].to_pylist() for name in ("comment", "project_id", "status")
+        )
         engine = (_engine_tables(sample[name]) for name in ("engine_inputs", "engine_outputs"))
         with collected_rarely():
-            return [
-                self._judged(comment, status)
+            asked = [
+                None
                 if project is None or status == "failed"
-                else self._analysed(sql, places[place], inputs, outputs)
-                for sql, place, comment, project, status, inputs, outputs in zip(
-                    texts, groups.tolist(), *columns, *engine, strict=True
+                else _Asked(places[place], places[place].normaliser.shape(sql), inputs, outputs)
+                for sql, place, project, status, inputs, outputs in zip(
+                    texts, groups.tolist(), projects, statuses, *engine, strict=True
                 )
             ]
+            self._analyse(asked, texts)
+        return [
+            self._judged(comment, status) if one is None else self._known[one]
+            for one, comment, status in zip(asked, comments, statuses, strict=True)
+        ]
+
+    def _analyse(self, asked: list[_Asked | None], texts: list[str]) -> None:
+        """Analyses what is new, one kind of work after the other.
+
+        Going round normaliser, parser and resolver for each text takes a quarter longer: each
+        time the processor has lost the code of the next one from its cache.
+        """
+        new: dict[_Asked, str] = {}
+        for one, sql in zip(asked, texts, strict=True):
+            if one is not None and one not in self._known:
+                new.setdefault(one, sql)
+        prints = [_fingerprint(one) for one in new]
+        lineages = [
+            self._lineage(sql, print_, one.place.where)
+            for (one, sql), print_ in zip(new.items(), prints, strict=True)
+        ]
+        for one, print_, (lineage, seconds) in zip(new, prints, lineages, strict=True):
+            where = one.place.where
+            key = (print_, where.services, one.inputs, one.outputs)
+            number = self._numbers.get(key)
+            if number is None:
+                found = outcome(lineage, self.catalog, where, one.inputs, one.outputs, seconds)
+                number = self._numbers[key] = self._add(print_, found)
+            self._known[one] = number
 
     def _place(
         self, warehouse: str, dialect: str, catalog: str | None, schema: str | None
@@ -116,36 +155,6 @@ class Analyst:
         if number is None:
             outcome_ = Outcome(*known, describe(known[1]))
             number = self._numbers[known] = self._add(known[1], outcome_)
-        return number
-
-    def _analysed(
-        self, sql: str, place: _Place, inputs: EngineTables | None, outputs: EngineTables | None
-    ) -> int:
-        shape = place.normaliser.shape(sql)
-        if inputs is None and outputs is None:
-            number = place.numbers.get(shape)
-            if number is None:
-                number = place.numbers[shape] = self._resolved(sql, shape, place, None, None)
-            return number
-        return self._resolved(sql, shape, place, inputs, outputs)
-
-    def _resolved(
-        self,
-        sql: str,
-        shape: Shape,
-        place: _Place,
-        inputs: EngineTables | None,
-        outputs: EngineTables | None,
-    ) -> int:
-        where = place.where
-        text = place.normaliser.text_of(shape)
-        print_ = fingerprint_of(text, where.dialect, where.catalog, where.schema)
-        key = (print_, where.services, inputs, outputs)
-        number = self._numbers.get(key)
-        if number is None:
-            lineage, seconds = self._lineage(sql, print_, where)
-            found = outcome(lineage, self.catalog, where, inputs, outputs, seconds)
-            number = self._numbers[key] = self._add(print_, found)
         return number
 
     def _add(self, print_: str, result: Outcome) -> int:
@@ -180,6 +189,12 @@ class Analyst:
 
 # What another run may do better: a mended bug, a machine that is less busy.
 _NOT_KEPT = frozenset({"internal_error", "internal", "too_slow", "gave_up"})
+
+
+def _fingerprint(asked: _Asked) -> str:
+    where = asked.place.where
+    text = asked.place.normaliser.text_of(asked.shape)
+    return fingerprint_of(text, where.dialect, where.catalog, where.schema)
 
 
 class _NoSchema:
@@ -262,7 +277,7 @@ def _ended(log: pa.Table) -> frames.Numbers:
 
 def _without_comment(sample: pa.Table) -> list[str]:
     return [
-        parse_comment(text, dialect).sql
+        without_comment(text, dialect)
         for text, dialect in zip(
             sample["text"].to_pylist(), sample["dialect"].to_pylist(), strict=True
         )

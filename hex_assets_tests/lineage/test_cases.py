@@ -7,6 +7,7 @@ of which nothing is certain), `reason`, and `schema` (columns of tables that the
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +19,20 @@ from hex_assets.lineage.sql import extract
 FOLDER = Path(__file__).with_name("cases")
 
 
-def cases() -> list[Any]:
-    found = []
+def each_case() -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Every case with the file that it stands in; the file's name is its dialect."""
     for path in sorted(FOLDER.glob("*.yaml")):
-        if path.stem == "rejected":
-            continue
-        for case in yaml.safe_load(path.read_text()):
-            found.append(pytest.param(path.stem, case, id=f"{path.stem}: {case['sql'][:70]}"))
-    return found
+        if path.stem != "rejected":
+            yield from ((path, case) for case in yaml.safe_load(path.read_text()))
 
 
-@pytest.mark.parametrize(("dialect", "case"), cases())
+@pytest.mark.parametrize(
+    ("dialect", "case"),
+    [
+        pytest.param(path.stem, case, id=f"{path.stem}: {case['sql'][:70]}")
+        for path, case in each_case()
+    ],
+)
 def test_a_case_has_its_lineage(dialect: str, case: dict[str, Any]) -> None:
     found = extract(case["sql"], dialect, catalog=case.get("schema"))
     assert sorted(found.sources) == sorted(case["sources"])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hex_assets.lineage.comment import parse_comment
+from hex_assets.lineage.comment import parse_comment, without_comment
 
 PROJECT = "5f1c2c1e-3f0f-4b0a-9d1e-0123456789ab"
 CELL = "6f1c2c1e-3f0f-4b0a-9d1e-0123456789ab"
@@ -124,6 +124,7 @@ def test_a_comment_cut_anywhere_gives_only_what_is_certain() -> None:
     text = f"SELECT 1\n{TAG}"
     for length in range(len("SELECT 1\n-- Hex query"), len(text)):
         comment = parse_comment(text[:length], "snowflake")
+        assert without_comment(text[:length], "snowflake") == comment.sql
         assert comment.status == "cut", text[:length]
         assert comment.sql == "SELECT 1"
         assert comment.project_id in (None, PROJECT)
@@ -155,8 +156,10 @@ def test_no_mutation_of_a_comment_raises() -> None:
         for _ in range(random.randrange(1, 6)):
             at = random.randrange(len(text))
             text = text[:at] + random.choice(pieces) + text[at + random.randrange(0, 9) :]
-        comment = parse_comment(text, random.choice(["snowflake", "mysql", "clickhouse", None]))
+        dialect = random.choice(["snowflake", "mysql", "clickhouse", None])
+        comment = parse_comment(text, dialect)
         assert comment.status in ("found", "cut", "malformed", "absent")
+        assert without_comment(text, dialect) == comment.sql
 
 
 LABELS = {

@@ -5,9 +5,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlglot.errors import TokenError
+from sqlglot.tokenizer_core import TokenType
 
+from hex_assets.lineage.engine.dialects import canonical, tokenizer
 from hex_assets.lineage.fingerprint import fingerprint, normalise, statement_id
 from hex_assets.lineage.sql import extract
+from hex_assets_tests.lineage.test_cases import each_case
 
 
 def same(one: str, other: str, dialect: str) -> bool:
@@ -95,6 +99,60 @@ def test_one_fingerprint_has_one_lineage(
             right.columns,
             set(right.uses),
         )
+
+
+def _other_literals(sql: str, dialect: str) -> list[str]:
+    """The text with one of its literals changed, for each of them."""
+    others = []
+    for token in tokenizer(dialect).tokenize(sql):
+        raw = sql[token.start : token.end + 1]
+        if token.token_type == TokenType.NUMBER and raw.isdigit():
+            new = f"7{raw}"
+        elif token.token_type == TokenType.STRING and raw[0] == raw[-1] and raw[0] in "'\"":
+            new = f"{raw[0]}zq{raw[1:]}"
+        else:
+            continue
+        others.append(sql[: token.start] + new + sql[token.end + 1 :])
+    return others
+
+
+def test_no_case_has_another_lineage_with_other_literals_under_one_fingerprint() -> None:
+    compared = 0
+    for path, case in each_case():
+        dialect, sql = canonical(path.stem), case["sql"]
+        try:
+            others = _other_literals(sql, dialect)
+        except TokenError:  # a case that is cut within a string
+            continue
+        for other in (other for other in others if same(sql, other, dialect)):
+            compared += 1
+            schema = case.get("schema")
+            assert extract(sql, dialect, catalog=schema) == extract(other, dialect, catalog=schema)
+    assert compared > 200
+
+
+@pytest.mark.parametrize(
+    ("dialect", "one"),
+    [
+        ("snowflake", "SELECT url, query FROM t WHERE file = 'a' AND input > 1"),
+        ("bigquery", "MERGE INTO o USING t ON o.i = t.i AND o.k = 'a' WHEN MATCHED THEN DELETE"),
+        ("postgres", "SELECT x.table, x.use FROM x WHERE x.call LIKE 'a' LIMIT 10"),
+    ],
+)
+def test_a_column_with_the_name_of_a_function_is_no_function(dialect: str, one: str) -> None:
+    assert same(one, one.replace("'a'", "'b'").replace("1", "2"), dialect)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "one"),
+    [
+        ("clickhouse", "SELECT a FROM x, url /* of */ ('a')"),
+        ("athena", "CREATE TABLE o WITH (external_location = 'a') AS SELECT b FROM t"),
+        ("bigquery", "SELECT a FROM t; EXPORT DATA OPTIONS (uri = 'a') AS SELECT b FROM t"),
+    ],
+)
+def test_literals_that_name_files_are_kept(dialect: str, one: str) -> None:
+    assert not same(one, one.replace("'a'", "'b'"), dialect)
 
 
 def test_defaults_and_dialect_are_part_of_a_statement() -> None:

@@ -114,7 +114,8 @@ FORMS: dict[str, Callable[[int], str]] = {
     "carriage returns": lambda number: between(number, "\r\n\t"),
     "keywords in capitals": in_capitals,
 }
-RUN_TEXT = re.compile(r"^\s*(do|execute\s+immediate)\b", re.IGNORECASE)
+RUN_TEXT = re.compile(r"^\s*(do|execute\s+immediate)\b|\$\$\s*(version|source):", re.IGNORECASE)
+"""Texts that hold a text of their own, whose white space is data."""
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -134,7 +135,9 @@ def queries() -> Iterator[tuple[int, str]]:
         if any(token is not found[-1] for token in ends):
             continue
         words = [token.text.upper() for token in found if token.token_type != TokenType.L_PAREN]
-        if words[0] not in ("SELECT", "WITH") or {"INTO", "FUNCTION", "TABLE"} & set(words):
+        if words[0] not in ("SELECT", "WITH") or {"INTO", "FUNCTION", "TABLE", "SESSION"} & set(
+            words
+        ):
             continue
         if dialect == "tsql" and (words[0] == "WITH" or "ORDER BY" in words):
             continue
@@ -180,7 +183,7 @@ def test_a_query_in_a_condition_reads_the_same_tables() -> None:
 def test_a_cte_of_a_tables_name_hides_it_only_in_its_own_query() -> None:
     for number, query in queries():
         plain = [name for name in answer(number).sources if re.fullmatch(r"[A-Za-z_]\w*", name)]
-        if not plain:
+        if not plain or plain[0].lower() == "dual":
             continue
         name = plain[0]
         same(number, f"with {name} as ({query}) select * from {name}")
@@ -205,11 +208,19 @@ def test_what_an_answer_says_agrees_with_itself() -> None:
                 assert origin.endswith(".*") or origin.lower() in used, told
 
 
+NOT_TOLD_BY_WORDS = re.compile(
+    r'u&"|\b(from|join)\s+stream\s|\brecurring\.|from\s+c\.orders', re.IGNORECASE
+)
+"""Names that only a parsed text tells apart: escaped ones, STREAM t, columns before their table."""
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_a_cut_text_names_no_table_that_the_whole_does_not(data: st.DataObject) -> None:
     number = data.draw(st.integers(0, len(cases()) - 1))
     dialect, case = cases()[number]
+    if NOT_TOLD_BY_WORDS.search(case["sql"]):
+        return
     whole = answer(number)
     end = data.draw(st.integers(1, len(case["sql"])))
     found = extract(case["sql"][:end], dialect, catalog=case.get("schema"))

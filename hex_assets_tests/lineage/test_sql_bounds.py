@@ -45,6 +45,15 @@ def test_a_big_text_costs_under_two_seconds_and_keeps_its_table(name: str) -> No
     assert found.sources == ("t",)
 
 
+def test_thousands_of_comments_before_a_statement_cost_little() -> None:
+    start = time.process_time()
+    found = extract(
+        "/* a */ -- b\n" * 5_000 + "WITH x AS (SELECT a FROM t) SELECT a FROM x", "trino"
+    )
+    assert time.process_time() - start < BOUND_SECONDS
+    assert found.sources == ("t",)
+
+
 def test_400_unions_give_400_tables() -> None:
     sql = " UNION ALL ".join(f"SELECT a FROM t{n}" for n in range(400))
     start = time.process_time()

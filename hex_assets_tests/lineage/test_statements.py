@@ -59,6 +59,18 @@ def test_a_text_that_drops_its_table_again_writes_no_columns() -> None:
     assert extract(text, "postgres").target_columns == ()
 
 
+def test_the_engines_columns_go_to_the_table_that_it_logged_them_for() -> None:
+    logged = [
+        {"table": "shop.big_orders", "columns": ["size"]},
+        {"table": "Shop.orders", "columns": ["id"]},
+    ]
+    sql = "SELECT * FROM big_orders CROSS JOIN orders"
+    log = log_of(row(1, sql, engine_inputs=logged, dialect="snowflake"))
+    edges = edges_of(log, derive_statements(log)).to_pylist()
+    columns = {(edge["table"], edge["column"]) for edge in edges if edge["column"]}
+    assert columns == {("SHOP.BIG_ORDERS", "size"), ("SHOP.ORDERS", "id")}
+
+
 def test_no_fuzzed_comment_or_statement_is_misread() -> None:
     assert fuzz_comments(3_000, seed=3)[1] == []
     assert not fuzz_comments(3_000, seed=4)[0]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from hex_assets.lineage.engine.conflicts import assigned, excluded
 from hex_assets.lineage.engine.functions import files_of, table_of
-from hex_assets.lineage.engine.names import named
+from hex_assets.lineage.engine.mysql import read_for_others
+from hex_assets.lineage.engine.names import is_remote, named
 from hex_assets.lineage.engine.queries import QueryReader
 from hex_assets.lineage.engine.reading import Cte, Env, Malformed
 from hex_assets.lineage.engine.relations import (
@@ -32,6 +34,8 @@ class ChangeReader(QueryReader):
         if not names and target is not None and target.columns and not relation.is_open():
             if len(target.columns) == len(columns):
                 names = list(target.columns.values())
+        if self.reading.has_structs:
+            self._keep_fields(relation, [name for name, _ in columns], names)
         if names and not relation.is_open():
             columns = [
                 (names[position] if position < len(names) else name, origins)
@@ -42,6 +46,14 @@ class ChangeReader(QueryReader):
         for name, origins in columns:
             self.output(name, origins)
         return None
+
+    def _keep_fields(self, relation: Relation, own: list[str], names: list[str]) -> None:
+        """Notes the fields of structs: a later statement may read them from the made table."""
+        for position, name in enumerate(own):
+            fields = relation.fields_of(name.casefold())
+            if fields is not None:
+                called = names[position] if position < len(names) else name
+                self.reading.fields.setdefault(called.casefold(), fields)
 
     def _named_rest(self, relation: Relation, names: list[str]) -> None:
         """A star with unknown columns under known names: which is which is not known."""
@@ -69,6 +81,8 @@ class ChangeReader(QueryReader):
         if isinstance(target, exp.Directory):
             self.reading.files.setdefault(target.this.name)
             ref = None
+        elif is_remote(target):
+            target = ref = None
         elif node.args.get("is_function") and isinstance(target, exp.Expr):
             ref = None
             for file in files_of(target, self.dialect):
@@ -79,9 +93,10 @@ class ChangeReader(QueryReader):
         else:
             ref = self.reading.written(target)
         query = node.args.get("expression")
+        relation: Relation = Derived()
         if isinstance(query, exp.Expr):
             if isinstance(query, exp.Values):
-                relation: Relation = self.values(query, env, None)
+                relation = self.values(query, env, None)
                 known = list(ref.columns.values()) if ref is not None and ref.columns else []
                 self.outputs(relation, column_names(target) or known)
             elif isinstance(query, exp.Table):
@@ -89,12 +104,20 @@ class ChangeReader(QueryReader):
                 self.from_item(query, within, env)
                 self.outputs(within.sources[0].relation, column_names(target), ref)
             else:
-                self.outputs(self.query(query, env, None), column_names(target), ref)
+                by_position = None if node.args.get("by_name") else ref
+                relation = self.query(query, env, None)
+                self.outputs(relation, column_names(target), by_position)
         conflict = node.args.get("conflict")
         if conflict is not None and ref is not None:
             scope = Scope(self.dialect)
             alias = target.alias if isinstance(target, exp.Table) else ""
             scope.add(Source((alias or ref.parts[-1]).casefold(), BaseTable(ref)))
+            if self.dialect in ("postgres", "duckdb"):
+                columns = column_names(target) or list((ref.columns or {}).values())
+                scope.parent = Scope(self.dialect)  # only named in full: a bare name is the table's
+                scope.parent.add(Source("excluded", excluded(node, relation, columns)))
+                for name, value in assigned(conflict):
+                    self.output(name, self.origins(value, scope, env))
             self.origins(conflict, scope, env)
 
     def target_scope(self, table: exp.Expr | None, env: Env, outer: Scope) -> TableRef | None:
@@ -148,11 +171,14 @@ class ChangeReader(QueryReader):
             self.mysql_update(node, table, scope, env)
         else:
             self.target_scope(table, env, scope)
+            scope.joined_from = len(scope.sources)  # a JOIN in FROM does not know the target
             start = node.args.get("from_")
             if start is not None:
                 self.from_item(start.this, scope, env)
         self.joins(node, scope, env)
         for item in node.expressions:
+            if isinstance(item, exp.EQ) and isinstance(item.this, exp.Parameter):
+                item = item.expression  # T-SQL's SET @v = x, and SET @v = column = x
             if isinstance(item, exp.EQ):
                 self.assignment(item.this, item.expression, scope, env)
             else:
@@ -181,11 +207,14 @@ class ChangeReader(QueryReader):
             for item in node.expressions
             if isinstance(item, exp.EQ) and item.this.args.get("table") is not None
         }
+        read = read_for_others(node) if len(assigned) > 1 else frozenset()
         for position, item in enumerate(tables):
             name = (item.alias_or_name or "").casefold()
             written = name in assigned or (not assigned and position == 0)
             if written and isinstance(item, exp.Table):
-                self.target_scope(item, env, scope)
+                ref = self.target_scope(item, env, scope)
+                if ref is not None and name in read:  # for what another table is given
+                    scope.sources[-1].relation = BaseTable(self.reading.source(ref.parts))
             elif item is table:
                 bare = table.copy()
                 bare.set("joins", None)
@@ -247,6 +276,7 @@ class ChangeReader(QueryReader):
             if isinstance(start, exp.Table):
                 self.joins(start, scope, env)
         for item in node.args.get("using") or ():
+            scope.joined_from = len(scope.sources)
             self.from_item(item, scope, env)
         self.where(node, scope, env)
 
@@ -309,7 +339,8 @@ class ChangeReader(QueryReader):
                     name = names[position] if position < len(names) else self.output_name(cell)
                     self.output(name, self.origins(cell, inner, env))
             else:
-                self.outputs(source, names, target)
+                by_name = isinstance(columns, exp.Star)  # INSERT *, but not BigQuery's INSERT ROW
+                self.outputs(source, names, None if by_name else target)
 
     def modification(self, node: exp.Expr, env: Env) -> Relation:
         """A data-modifying CTE: gives the rows of its RETURNING."""
@@ -356,7 +387,7 @@ def column_names(target: exp.Expr | None) -> list[str]:
 
 def _aliased(start: exp.Expr | None, target: exp.Expr, dialect: str) -> exp.Table | None:
     """The table in FROM whose alias, or in T-SQL whose name, an UPDATE has as its target."""
-    if start is None or not isinstance(target, exp.Table):
+    if start is None or not isinstance(target, exp.Table) or target.alias:
         return None
     first = start.this
     items = [first, *(join.this for join in first.args.get("joins") or ())]

@@ -8,50 +8,78 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlglot.tokenizer_core import TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
-from hex_assets.lineage.engine.clauses_bigquery import external, models
+from hex_assets.lineage.engine.clauses_bigquery import (
+    depth,
+    external,
+    legacy,
+    levels,
+    matches,
+    model,
+    named_values,
+    privacy,
+)
+from hex_assets.lineage.engine.clauses_clickhouse import OF_CLICKHOUSE
+from hex_assets.lineage.engine.clauses_duckdb import after_pivot, apply_calls, select_first, shown
+from hex_assets.lineage.engine.clauses_json import json_options
 from hex_assets.lineage.engine.clauses_lakehouse import (
     all_by_name,
-    prior,
-    quoted_stages,
+    at_version,
+    keyword_parameters,
+    live_words,
+    multi_insert,
+    once,
+    replace_on,
     schema_evolution,
+    table_partitions,
+    time_travel,
+    watermark,
     window_calls,
 )
-from hex_assets.lineage.engine.clauses_mysql import (
-    analyse,
-    collation,
-    comma_before_select,
-    full_text,
-    group_order,
-    into_variables,
-    limit_by,
-    named_arguments,
-    odbc,
-    of_select,
-    outer,
-    outfile,
-    paste,
-    portion,
-    rows_examined,
-    sequences,
-    signed,
-    stars_of_delete,
-)
+from hex_assets.lineage.engine.clauses_match import matched_alone
+from hex_assets.lineage.engine.clauses_mysql import OF_MYSQL, odbc
 from hex_assets.lineage.engine.clauses_postgres import (
-    after_pivot,
-    alias_of_using,
+    change_from,
+    copied,
     only,
     operators,
     search_or_cycle,
-    subscripts,
+    small_clauses,
     typed_literals,
     using_operator,
 )
-from hex_assets.lineage.engine.clauses_tsql import changes, namespaces, using_culture, with_schema
-from hex_assets.lineage.engine.pipes import with_known_operators, with_unnest
-from hex_assets.lineage.engine.rewriting import Tokens, dropping, opens
-from hex_assets.lineage.engine.words import closing, name_at, word_at
+from hex_assets.lineage.engine.clauses_redshift import (
+    column_attributes,
+    remove_duplicates,
+    siblings,
+    subscripts,
+)
+from hex_assets.lineage.engine.clauses_sets import last_branch
+from hex_assets.lineage.engine.clauses_snowflake import model_names, prior, quoted_stages, resample
+from hex_assets.lineage.engine.clauses_trino import (
+    of_table_argument,
+    version,
+    with_plain_json,
+    with_table_queries,
+)
+from hex_assets.lineage.engine.clauses_tsql import (
+    changes,
+    graph_match,
+    namespaces,
+    negated_comparison,
+    sample,
+    using_culture,
+    with_schema,
+)
+from hex_assets.lineage.engine.pipe_ends import moved
+from hex_assets.lineage.engine.pipes import (
+    with_known_operators,
+    with_spark_operators,
+    with_unnest,
+)
+from hex_assets.lineage.engine.rewriting import Tokens, as_names, dropping, opens
+from hex_assets.lineage.engine.words import STRINGS, closing, name_at, word_at
 
 
 def without_rare_clauses(tokens: Tokens, dialect: str) -> tuple[Tokens, list[str]]:
@@ -63,6 +91,49 @@ def without_rare_clauses(tokens: Tokens, dialect: str) -> tuple[Tokens, list[str
     return kept, files
 
 
+def _names_after_dots(tokens: Tokens, files: list[str]) -> Tokens:
+    """`s.drop` and `t.select`: what follows a dot is a name."""
+    return as_names(
+        tokens,
+        lambda position, token: (
+            position > 0
+            and tokens[position - 1].token_type == TokenType.DOT
+            and token.token_type not in _QUOTED
+            and token.text.isidentifier()
+        ),
+    )
+
+
+_TWO_WORDS = {
+    ("GROUP", "BY"): TokenType.GROUP_BY,
+    ("ORDER", "BY"): TokenType.ORDER_BY,
+    ("PARTITION", "BY"): TokenType.PARTITION_BY,
+    ("CLUSTER", "BY"): TokenType.CLUSTER_BY,
+    ("DISTRIBUTE", "BY"): TokenType.DISTRIBUTE_BY,
+    ("SORT", "BY"): TokenType.SORT_BY,
+    ("GROUPING", "SETS"): TokenType.GROUPING_SETS,
+    ("SIMILAR", "TO"): TokenType.SIMILAR_TO,
+}
+
+
+def _two_words(tokens: Tokens, files: list[str]) -> Tokens:
+    """`GROUP /* why */ BY`: sqlglot knows the two words only with nothing but space between."""
+    kept: Tokens = []
+    for position, token in enumerate(tokens):
+        kind = _TWO_WORDS.get((word_at(tokens, position - 1), word_at(tokens, position)))
+        if kind is not None and kept:
+            first = kept.pop()
+            text = f"{first.text} {token.text}"
+            token = Token(kind, text, token.line, token.col, first.start, token.end)
+        kept.append(token)
+    return kept if len(kept) < len(tokens) else tokens
+
+
+_SET_OPERATIONS = frozenset({"UNION", "EXCEPT", "INTERSECT", "MINUS"})
+_ENDS = frozenset({"ORDER BY", "LIMIT", "OFFSET", "FETCH"})
+
+
+_QUOTED = STRINGS | {TokenType.IDENTIFIER}
 _NOT_COLUMNS = frozenset(
     "PRIMARY KEY INDEX CONSTRAINT UNIQUE FULLTEXT SPATIAL CHECK FOREIGN".split()
 )
@@ -74,6 +145,8 @@ def _plain_create(tokens: Tokens, files: list[str]) -> Tokens:
     words = [token.text.upper() for token in tokens[:10]]
     if not words or words[0] != "CREATE":
         return tokens
+    if words[1:4] == ["PROTECTED", "MULTI", "DIALECT"]:  # Athena's
+        tokens, words = [tokens[0], *tokens[4:]], [words[0], *words[4:]]
     kinds = [n for n, word in enumerate(words) if word in ("TABLE", "VIEW")]
     if not kinds:
         return tokens
@@ -126,7 +199,8 @@ def _of_insert(tokens: Tokens, position: int, files: list[str]) -> int:
         return 0
     word = word_at(tokens, position)
     if word in ("PARTITION", "WITH") and opens(tokens, position + 1):
-        return closing(tokens, position + 1)
+        selected = word_at(tokens, position - 1) in ("SELECT", ",")  # BigQuery's WITH(a AS 1, a)
+        return 0 if selected else closing(tokens, position + 1)
     if word == "OVERRIDING" and word_at(tokens, position + 2) == "VALUE":
         return position + 3
     if word == "BY" and word_at(tokens, position + 1) == "POSITION":
@@ -168,62 +242,76 @@ def _current_of(tokens: Tokens, position: int, files: list[str]) -> int:
     return name_at(tokens, position + 3 + (word_at(tokens, position + 3) == "@"))[1]
 
 
-_SET_OPERATION = frozenset("UNION ALL DISTINCT EXCEPT INTERSECT MINUS".split())
-_AFTER_ORDER = frozenset("LIMIT OFFSET FETCH SETTINGS".split())
+def _local(tokens: Tokens, position: int, files: list[str]) -> int:
+    """LOCAL of CREATE LOCAL TEMPORARY TABLE, and Snowpark's SCOPED."""
+    if not 0 < position < 4 or word_at(tokens, 0) != "CREATE":
+        return 0
+    temporary = word_at(tokens, position + 1) in ("TEMP", "TEMPORARY")
+    return position + 1 if word_at(tokens, position) in ("LOCAL", "SCOPED") and temporary else 0
 
 
-def _order_of_operands(tokens: Tokens, files: list[str]) -> Tokens:
-    """(a UNION (b) ORDER BY 1): what is ordered is read all the same."""
-    kept: Tokens = []
-    opened: list[int] = []
-    last = -1
-    position = 0
-    while position < len(tokens):
-        kind = tokens[position].token_type
-        if kind == TokenType.L_PAREN:
-            opened.append(position)
-        elif kind == TokenType.R_PAREN:
-            last = opened.pop() if opened else -1
-        elif kind == TokenType.ORDER_BY and word_at(tokens, position - 1) == ")":
-            if last > 0 and word_at(tokens, last - 1) in _SET_OPERATION:
-                position = _end_of_order(tokens, position + 1)
-                continue
-        kept.append(tokens[position])
-        position += 1
-    return kept if len(kept) < len(tokens) else tokens
-
-
-def _end_of_order(tokens: Tokens, end: int) -> int:
-    while end < len(tokens) and word_at(tokens, end) not in _AFTER_ORDER:
-        if tokens[end].token_type == TokenType.R_PAREN:
-            break
-        end = closing(tokens, end) if opens(tokens, end) else end + 1
-    return end
-
-
-_OF_SPARK = (dropping(schema_evolution), window_calls, with_known_operators)
-_OF_ALL = (_plain_create, dropping(_of_insert), dropping(_current_of), _order_of_operands)
+_OF_TRINO = (
+    with_plain_json,
+    *map(dropping, (_subset, _json_defaults, version, of_table_argument)),
+    with_table_queries,
+)
+_OF_SPARK = (
+    *map(dropping, (schema_evolution, at_version, time_travel, watermark, live_words, replace_on)),
+    *map(dropping, (table_partitions, once)),
+    multi_insert,
+    window_calls,
+    keyword_parameters,
+    with_spark_operators,
+    with_known_operators,
+)
+_OF_ALL = (
+    _two_words,
+    _names_after_dots,
+    dropping(_local),
+    _plain_create,
+    dropping(_of_insert),
+    dropping(_current_of),
+    matched_alone,
+    last_branch,
+)
 _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
-    "bigquery": (with_known_operators, with_unnest, *map(dropping, (models, external))),
-    "mysql": (
-        *map(dropping, (outfile, into_variables, _json_defaults, odbc, analyse, of_select)),
-        *map(dropping, (signed, rows_examined, portion)),
-        *(group_order, stars_of_delete, sequences, full_text),
+    "bigquery": (
+        moved,
+        with_known_operators,
+        with_unnest,
+        dropping(model),
+        dropping(privacy),
+        matches,
+        named_values,
+        dropping(depth),
+        dropping(levels),
+        dropping(external),
+        legacy,
     ),
-    "clickhouse": (
-        *map(dropping, (outfile, limit_by, paste, outer, collation, comma_before_select)),
-        named_arguments,
-    ),
+    "mysql": (dropping(_json_defaults), *OF_MYSQL),
+    "clickhouse": OF_CLICKHOUSE,
     "postgres": (
-        *(only, dropping(_json_defaults), dropping(using_operator), operators),
-        *map(dropping, (typed_literals, alias_of_using, search_or_cycle)),
+        *(only, json_options, copied, change_from),
+        *map(dropping, (_json_defaults, using_operator, small_clauses)),
+        *map(dropping, (typed_literals, search_or_cycle)),
+        operators,
     ),
-    "redshift": (dropping(subscripts),),
-    "duckdb": (after_pivot,),
-    "trino": tuple(map(dropping, (_subset, _json_defaults))),
-    "presto": (dropping(_subset),),
-    "snowflake": (dropping(_subset), dropping(prior), all_by_name, quoted_stages),
+    "redshift": (column_attributes, remove_duplicates, siblings, dropping(subscripts)),
+    "duckdb": (after_pivot, apply_calls, dropping(shown), select_first),
+    "athena": _OF_TRINO,
+    "trino": _OF_TRINO,
+    "presto": _OF_TRINO,
+    "snowflake": (
+        *map(dropping, (_subset, resample, prior)),
+        *(all_by_name, model_names, quoted_stages),
+    ),
     "databricks": _OF_SPARK,
     "spark": _OF_SPARK,
-    "tsql": (changes, namespaces, *map(dropping, (using_culture, with_schema, odbc))),
+    "hive": (multi_insert,),
+    "tsql": (
+        changes,
+        namespaces,
+        graph_match,
+        *map(dropping, (using_culture, with_schema, odbc, negated_comparison, sample)),
+    ),
 }

@@ -1,11 +1,11 @@
-"""Clauses of MySQL and ClickHouse that sqlglot's grammar lacks."""
+"""Clauses of MySQL and MariaDB that sqlglot's grammar lacks."""
 
 from __future__ import annotations
 
-from sqlglot.tokenizer_core import Token, TokenType
+from sqlglot.tokenizer_core import TokenType
 
-from hex_assets.lineage.engine.rewriting import Tokens, as_names, opens
-from hex_assets.lineage.engine.words import closing, name_at, word_at
+from hex_assets.lineage.engine.rewriting import Tokens, called, dropping, like, opens
+from hex_assets.lineage.engine.words import STRINGS, closing, name_at, word_at
 
 _OF_OUTFILE = frozenset(
     "CHARACTER SET CHARSET FIELDS COLUMNS LINES TERMINATED OPTIONALLY ENCLOSED ESCAPED STARTING BY "
@@ -56,6 +56,65 @@ def analyse(tokens: Tokens, position: int, files: list[str]) -> int:
     return closing(tokens, position + 2) if words == ["PROCEDURE", "ANALYSE", "("] else 0
 
 
+def examined(tokens: Tokens, position: int, files: list[str]) -> int:
+    """MariaDB's LIMIT ROWS EXAMINED 1000 and LIMIT 5 ROWS EXAMINED 1000."""
+    start = position + (word_at(tokens, position) == "LIMIT")
+    words = [word_at(tokens, start + n) for n in range(2)]
+    return start + 3 if words == ["ROWS", "EXAMINED"] else 0
+
+
+def cycle(tokens: Tokens, position: int, files: list[str]) -> int:
+    """MariaDB's WITH RECURSIVE r AS (...) CYCLE a, b RESTRICT."""
+    if word_at(tokens, position) != "CYCLE" or word_at(tokens, position - 1) != ")":
+        return 0
+    for end in range(position + 2, min(len(tokens), position + 40)):
+        if word_at(tokens, end) == "RESTRICT":
+            return end + 1
+    return 0
+
+
+def of_change(tokens: Tokens, position: int, files: list[str]) -> int:
+    """MariaDB's FOR PORTION OF p FROM a TO b, and `.*` after a table in DELETE t.* FROM t."""
+    first = word_at(tokens, 0)
+    words = [word_at(tokens, position + n) for n in range(3)]
+    if first in ("UPDATE", "DELETE") and words == ["FOR", "PORTION", "OF"]:
+        for end in range(position, min(len(tokens), position + 40)):
+            if word_at(tokens, end) in ("SET", "WHERE"):
+                return end
+    star = words[:2] == [".", "*"] and words[2] in (",", "FROM", "USING")
+    return position + 2 if first == "DELETE" and star else 0
+
+
+def of_create(tokens: Tokens, position: int, files: list[str]) -> int:
+    """DEFINER = CURRENT_USER() of a view."""
+    words = [word_at(tokens, position + n) for n in range(3)]
+    if words != ["DEFINER", "=", "CURRENT_USER"]:
+        return 0
+    return closing(tokens, position + 3) if opens(tokens, position + 3) else position + 3
+
+
+def of_window(tokens: Tokens, position: int, files: list[str]) -> int:
+    """NTH_VALUE(a, 2) FROM FIRST OVER w: the words between the call and OVER."""
+    words = [word_at(tokens, position + n) for n in range(3)]
+    from_end = words[0] == "FROM" and words[1] in ("FIRST", "LAST")
+    return position + 2 if from_end and words[2] in ("OVER", "RESPECT", "IGNORE") else 0
+
+
+def nested_paths(tokens: Tokens, files: list[str]) -> Tokens:
+    """JSON_TABLE's NESTED '$.a[*]' COLUMNS, in which PATH may be left out."""
+    kept: Tokens = []
+    for position, token in enumerate(tokens):
+        kept.append(token)
+        following = tokens[position + 1 : position + 2]
+        if (
+            word_at(tokens, position) == "NESTED"
+            and following
+            and following[0].token_type in STRINGS
+        ):
+            kept.append(like(token, TokenType.VAR, "PATH"))
+    return kept if len(kept) > len(tokens) else tokens
+
+
 def of_select(tokens: Tokens, position: int, files: list[str]) -> int:
     """MySQL's SELECT SQL_BIG_RESULT DISTINCTROW a."""
     word = word_at(tokens, position)
@@ -75,39 +134,52 @@ def group_order(tokens: Tokens, files: list[str]) -> Tokens:
     return kept if len(kept) < len(tokens) else tokens
 
 
+_SIGNED = ("SIGNED", "UNSIGNED")
+
+
 def signed(tokens: Tokens, position: int, files: list[str]) -> int:
     """The second word of CAST(a AS UNSIGNED INTEGER)."""
     integer = word_at(tokens, position) in ("INT", "INTEGER")
     return position + 1 if integer and word_at(tokens, position - 1) in _SIGNED else 0
 
 
-_SIGNED = ("SIGNED", "UNSIGNED")
+_MODES = (
+    ["IN", "BOOLEAN", "MODE"],
+    ["IN", "NATURAL", "LANGUAGE", "MODE"],
+    ["WITH", "QUERY", "EXPANSION"],
+)
 
 
-def stars_of_delete(tokens: Tokens, files: list[str]) -> Tokens:
-    """DELETE a.*, b.* FROM ... as DELETE a, b FROM ..."""
-    if word_at(tokens, 0) != "DELETE":
+def full_text(tokens: Tokens, files: list[str]) -> Tokens:
+    """MATCH (a) AGAINST (CONCAT('+', b) IN BOOLEAN MODE), of which the parser wants a string."""
+    if all(word_at(tokens, position) != "AGAINST" for position in range(len(tokens))):
         return tokens
-    words = [token.text.upper() for token in tokens]
-    end = words.index("FROM") if "FROM" in words else 0
-    kept = [
-        token
-        for position, token in enumerate(tokens[:end])
-        if words[position : position + 2] != [".", "*"]
-        and words[max(position - 1, 0) : position + 1] != [".", "*"]
-    ]
-    return [*kept, *tokens[end:]] if len(kept) < end else tokens
+    kept: Tokens = []
+    position = 0
+    while position < len(tokens):
+        words = [word_at(tokens, position + n) for n in range(4)]
+        mode = next((m for m in _MODES if words[: len(m)] == m), None)
+        if mode:
+            position += len(mode)
+            continue
+        token = tokens[position]
+        if words[:2] == ["MATCH", "("]:
+            token = like(token, TokenType.VAR, "MATCHES")
+        elif words[0] == "AGAINST" and word_at(tokens, position - 1) == ")":
+            token = like(token, TokenType.PLUS, token.text)
+        kept.append(token)
+        position += 1
+    return kept
 
 
-def sequences(tokens: Tokens, files: list[str]) -> Tokens:
-    """MariaDB's NEXT VALUE FOR s and PREVIOUS VALUE FOR s as NULL: a number of no table."""
+def next_value(tokens: Tokens, files: list[str]) -> Tokens:
+    """MariaDB's NEXT VALUE FOR s as a call without arguments: a sequence is no table."""
     kept: Tokens = []
     position = 0
     while position < len(tokens):
         words = [word_at(tokens, position + n) for n in range(3)]
-        if words in (["NEXT", "VALUE", "FOR"], ["PREVIOUS", "VALUE", "FOR"]):
-            like = tokens[position]
-            kept.append(_token(TokenType.NULL, "NULL", like))
+        if words[0] in ("NEXT", "PREVIOUS") and words[1:] == ["VALUE", "FOR"]:
+            kept += called("nextval", tokens[position])
             position = name_at(tokens, position + 3)[1]
         else:
             kept.append(tokens[position])
@@ -115,104 +187,25 @@ def sequences(tokens: Tokens, files: list[str]) -> Tokens:
     return kept if len(kept) < len(tokens) else tokens
 
 
-def rows_examined(tokens: Tokens, position: int, files: list[str]) -> int:
-    """MariaDB's LIMIT ROWS EXAMINED 100."""
-    words = [word_at(tokens, position + n) for n in range(3)]
-    return position + 4 if words == ["LIMIT", "ROWS", "EXAMINED"] else 0
-
-
-def portion(tokens: Tokens, position: int, files: list[str]) -> int:
-    """MariaDB's UPDATE t FOR PORTION OF p FROM '2026-01-01' TO '2026-02-01' SET ..."""
-    words = [word_at(tokens, position + n) for n in range(3)]
-    if words != ["FOR", "PORTION", "OF"]:
-        return 0
-    end = position + 3
-    while end < len(tokens) and word_at(tokens, end) not in ("SET", "WHERE", "ORDER BY", "LIMIT"):
-        end += 1
-    return end  # these tokens are dropped, so that none is walked over twice
-
-
-_MODES = ("IN BOOLEAN MODE", "IN NATURAL LANGUAGE MODE", "WITH QUERY EXPANSION")
-
-
-def full_text(tokens: Tokens, files: list[str]) -> Tokens:
-    """MATCH (a) AGAINST (CONCAT('+', b) IN BOOLEAN MODE), of which the parser wants a string."""
-    kept: Tokens = []
-    position = 0
-    while position < len(tokens):
-        token = tokens[position]
-        word = word_at(tokens, position)
-        mode = next((m for m in _MODES if _stands_at(tokens, position, m.split())), "")
-        if mode:
-            position += len(mode.split())
-            continue
-        if word == "MATCH" and opens(tokens, position + 1):
-            token = _token(TokenType.VAR, "MATCHES", token)
-        elif word == "AGAINST" and word_at(tokens, position - 1) == ")":
-            token = _token(TokenType.PLUS, token.text, token)
-        kept.append(token)
-        position += 1
-    return kept if any(word_at(kept, n) == "AGAINST" for n in range(len(kept))) else tokens
-
-
-def _token(kind: TokenType, text: str, like: Token) -> Token:
-    return Token(kind, text, like.line, like.col, like.start, like.end)
-
-
-def _stands_at(tokens: Tokens, position: int, words: list[str]) -> bool:
-    return [word_at(tokens, position + n) for n in range(len(words))] == words
-
-
-def collation(tokens: Tokens, position: int, files: list[str]) -> int:
-    """ClickHouse's ORDER BY a COLLATE 'en'."""
-    string = position + 1 < len(tokens) and tokens[position + 1].token_type == TokenType.STRING
-    return position + 2 if word_at(tokens, position) == "COLLATE" and string else 0
-
-
-def comma_before_select(tokens: Tokens, position: int, files: list[str]) -> int:
-    """ClickHouse's comma after the last expression of WITH."""
-    last = word_at(tokens, position) == "," and word_at(tokens, position + 1) == "SELECT"
-    return position + 1 if last else 0
-
-
-def limit_by(tokens: Tokens, position: int, files: list[str]) -> int:
-    """ClickHouse's LIMIT 1 BY a, b before another LIMIT."""
-    if word_at(tokens, position) != "LIMIT" or "BY" not in (
-        *(word_at(tokens, position + 2), word_at(tokens, position + 4)),
-    ):
-        return 0
-    end = position + 1
-    while end < len(tokens) and word_at(tokens, end) not in (
-        "LIMIT",
-        "OFFSET",
-        "SETTINGS",
-        "FORMAT",
-    ):
-        if tokens[end].token_type == TokenType.R_PAREN:
-            return 0
-        end = closing(tokens, end) if opens(tokens, end) else end + 1
-        if word_at(tokens, end) == "OFFSET" and word_at(tokens, end + 2) == "BY":
-            end += 1
-    return end if word_at(tokens, end) in ("LIMIT", "OFFSET") else 0
-
-
-def paste(tokens: Tokens, position: int, files: list[str]) -> int:
-    """ClickHouse's PASTE JOIN, of which the parser has no PASTE."""
-    return position + 1 if word_at(tokens, position) == "PASTE" else 0
-
-
-def outer(tokens: Tokens, position: int, files: list[str]) -> int:
-    """ClickHouse's LEFT ANY OUTER JOIN, of which the parser has no OUTER."""
-    return position + 1 if word_at(tokens, position) == "OUTER" else 0
-
-
-def named_arguments(tokens: Tokens, files: list[str]) -> Tokens:
-    """ClickHouse's view(from = 1): a keyword before `=` is the name of a parameter."""
-    return as_names(
-        tokens,
-        lambda position, token: (
-            word_at(tokens, position - 1) in ("(", ",")
-            and word_at(tokens, position + 1) == "="
-            and token.text.isalpha()
+OF_MYSQL = (
+    *map(
+        dropping,
+        (
+            outfile,
+            into_variables,
+            odbc,
+            analyse,
+            of_select,
+            examined,
+            cycle,
+            of_change,
+            of_create,
+            of_window,
+            signed,
         ),
-    )
+    ),
+    group_order,
+    next_value,
+    nested_paths,
+    full_text,
+)

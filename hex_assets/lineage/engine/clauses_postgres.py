@@ -1,11 +1,14 @@
-"""Clauses of PostgreSQL, Redshift and DuckDB that sqlglot's grammar lacks."""
+"""Clauses of PostgreSQL that sqlglot's grammar lacks."""
 
 from __future__ import annotations
 
+import re
+import sys
+
 from sqlglot.tokenizer_core import Token, TokenType
 
-from hex_assets.lineage.engine.rewriting import Tokens, opens
-from hex_assets.lineage.engine.words import closing, word_at
+from hex_assets.lineage.engine.rewriting import Tokens, like, opens
+from hex_assets.lineage.engine.words import STRINGS, closing, word_at
 
 
 def only(tokens: Tokens, files: list[str]) -> Tokens:
@@ -29,69 +32,79 @@ def using_operator(tokens: Tokens, position: int, files: list[str]) -> int:
     return position + 2 if word_at(tokens, position) == "USING" and following in ("<", ">") else 0
 
 
-_OPERATOR = frozenset("+-*/<>=~!@#%^&|`?")
-_SIGNS = frozenset({"+", "-"})
-_LONGEST = 8
-"""Tokens of an operator; a longer run of signs is none."""
-_MAKES_ITS_SIGN = frozenset("~!@#%^&|`?")
-_STANDARD = frozenset("+ - * / % ^ < > = <= >= <> != || -> ->> #> #>> =>".split())
-_ENDS_VALUE = frozenset(
-    {TokenType.VAR, TokenType.IDENTIFIER, TokenType.STRING, TokenType.NUMBER, TokenType.NULL}
-    | {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.TRUE, TokenType.FALSE}
+def change_from(tokens: Tokens, files: list[str]) -> Tokens:
+    """UPDATE ... FROM and DELETE ... USING that begin with a function, VALUES or a subquery.
+
+    The parser knows joins only after a table: a function that gives one row is put before them.
+    """
+    kept: Tokens = []
+    depth = 0
+    waiting: dict[int, str] = {}
+    for position, token in enumerate(tokens):
+        kept.append(token)
+        kind, word = token.token_type, word_at(tokens, position)
+        depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
+        if word == "SET" and word_at(tokens, 0) in ("UPDATE", "WITH"):
+            waiting[depth] = "FROM"
+        elif word == "DELETE":
+            waiting[depth] = "USING"
+        elif word == waiting.get(depth) and word_at(tokens, position - 1) != "DISTINCT":
+            del waiting[depth]
+            kept += [Token(*made, token.line, token.col, token.start, token.end) for made in _ROW]
+    return kept if len(kept) > len(tokens) else tokens
+
+
+_ROW = (
+    (TokenType.VAR, "GENERATE_SERIES"),
+    (TokenType.L_PAREN, "("),
+    (TokenType.NUMBER, "1"),
+    (TokenType.COMMA, ","),
+    (TokenType.NUMBER, "1"),
+    (TokenType.R_PAREN, ")"),
+    (TokenType.COMMA, ","),
 )
 
 
-def operators(tokens: Tokens, files: list[str]) -> Tokens:
-    """Operators of extensions such as `<#>`, `<%` and `~=`: between two values as `||`.
-
-    By PostgreSQL's rule all its signs that stand together are one operator, but for a plus or
-    minus at the end of one that has only signs of arithmetic.
-    """
+def copied(tokens: Tokens, files: list[str]) -> Tokens:
+    """COPY t FROM PROGRAM 'x' WHERE y as COPY t FROM STDIN."""
+    if word_at(tokens, 0) != "COPY" or opens(tokens, 1):  # not COPY (SELECT ... WHERE ...) TO
+        return tokens
     kept: Tokens = []
-    position = 0
-    while position < len(tokens):
-        end = _end_of_operator(tokens, position)
-        between = bool(kept) and (
-            kept[-1].token_type in _ENDS_VALUE or kept[-1].text.isidentifier()
-        )
-        written = "".join(token.text for token in tokens[position:end])
-        if end == position or written in _STANDARD or (written == "@" and not between):
-            kept.append(tokens[position])
-            position += 1
-            continue
-        like = tokens[position]
-        if between:
-            kept.append(Token(TokenType.DPIPE, "||", like.line, like.col, like.start, like.end))
-        position = end
-    return kept if len(kept) < len(tokens) or _differ(kept, tokens) else tokens
-
-
-def _differ(kept: Tokens, tokens: Tokens) -> bool:
-    return any(a is not b for a, b in zip(kept, tokens, strict=False))
-
-
-def _end_of_operator(tokens: Tokens, position: int) -> int:
-    before = tokens[position - 1].token_type if position else TokenType.SELECT
-    if before in (TokenType.DOT, TokenType.L_PAREN, TokenType.SELECT):
-        return position  # count(*), t.*
-    end = position
-    while end < min(len(tokens), position + _LONGEST) and _is_sign(tokens[end]):
-        if end > position and tokens[end].start != tokens[end - 1].end + 1:
+    for position, token in enumerate(tokens):
+        if word_at(tokens, position) == "WHERE":
             break
-        end += 1
-    if any(_MAKES_ITS_SIGN & set(token.text) for token in tokens[position:end]):
-        return end
-    while end > position + 1 and tokens[end - 1].text in _SIGNS:
-        end -= 1
-    return end
+        if word_at(tokens, position - 1) != "PROGRAM":
+            stdin = word_at(tokens, position) == "PROGRAM"
+            kept.append(like(token, TokenType.VAR, "STDIN") if stdin else token)
+    return kept if len(kept) < len(tokens) else tokens
 
 
-def _is_sign(token: Token) -> bool:
-    quoted = token.token_type in (TokenType.STRING, TokenType.IDENTIFIER)
-    return not quoted and bool(token.text) and _OPERATOR.issuperset(token.text)
+def small_clauses(tokens: Tokens, position: int, files: list[str]) -> int:
+    """AT LOCAL, USING (a) AS j, RETURNING WITH (OLD AS o), 1_000, the colon of psql's :'name'."""
+    word = word_at(tokens, position)
+    if word[:1] == "_" and position and tokens[position - 1].token_type == TokenType.NUMBER:
+        return position + 1 if tokens[position].start == tokens[position - 1].end + 1 else 0
+    if word == "AT" and word_at(tokens, position + 1) == "LOCAL":
+        return position + 2
+    if word == "AS" and word_at(tokens, position - 1) == ")":
+        start = position - 2
+        while start > 0 and tokens[start].token_type in _IN_LIST:
+            start -= 1
+        return position + 2 if opens(tokens, start) and word_at(tokens, start - 1) == "USING" else 0
+    if word == "WITH" and word_at(tokens, position - 1) == "RETURNING":
+        return closing(tokens, position + 1) if opens(tokens, position + 1) else 0
+    if word == "OVERRIDING" and word_at(tokens, position + 2) == "VALUE":  # of a MERGE
+        return position + 3
+    following = tokens[position + 1] if word == ":" and position + 1 < len(tokens) else None
+    if following is not None and following.token_type == TokenType.STRING:
+        return position + 1 if following.start == tokens[position].end + 1 else 0
+    return 0
 
 
-_BEFORE_STRING = frozenset("ZONE ESCAPE UESCAPE TO DELIMITER QUOTE ENCODING PASSWORD AS".split())
+_IN_LIST = (TokenType.VAR, TokenType.IDENTIFIER, TokenType.COMMA)
+_BEFORE_STRING = frozenset(
+    "ZONE ESCAPE UESCAPE TO DELIMITER QUOTE ENCODING PASSWORD AS PATH NESTED PASSING".split()
+)
 
 
 def typed_literals(tokens: Tokens, position: int, files: list[str]) -> int:
@@ -104,19 +117,6 @@ def typed_literals(tokens: Tokens, position: int, files: list[str]) -> int:
 
 
 _LONGEST_LIST = 100
-
-
-def alias_of_using(tokens: Tokens, position: int, files: list[str]) -> int:
-    """JOIN b USING (i) AS x, whose alias only renames the joined columns."""
-    if word_at(tokens, position) != "AS" or word_at(tokens, position - 1) != ")":
-        return 0
-    depth = 0
-    for start in range(position - 1, max(0, position - _LONGEST_LIST), -1):
-        kind = tokens[start].token_type
-        depth += (kind == TokenType.R_PAREN) - (kind == TokenType.L_PAREN)
-        if depth == 0:
-            return position + 2 if word_at(tokens, start - 1) == "USING" else 0
-    return 0
 
 
 def search_or_cycle(tokens: Tokens, position: int, files: list[str]) -> int:
@@ -139,22 +139,96 @@ def search_or_cycle(tokens: Tokens, position: int, files: list[str]) -> int:
     return end
 
 
-def subscripts(tokens: Tokens, position: int, files: list[str]) -> int:
-    """Redshift's FROM t AS c, c.orders[0].lines AS o: the place in an array."""
-    if tokens[position].token_type != TokenType.L_BRACKET:
-        return 0
-    closes = position + 2 < len(tokens) and tokens[position + 2].token_type == TokenType.R_BRACKET
-    number = closes and tokens[position + 1].token_type == TokenType.NUMBER
-    return position + 3 if number else 0
+_ESCAPED = r"{0}(?:\+([0-9A-Fa-f]{{6}})|([0-9A-Fa-f]{{4}})|({0}))"
 
 
-def after_pivot(tokens: Tokens, files: list[str]) -> Tokens:
-    """DuckDB's PIVOT and UNPIVOT statements without ORDER BY and LIMIT."""
-    if word_at(tokens, 0) not in ("PIVOT", "UNPIVOT"):
-        return tokens
+def unicode_names(tokens: Tokens) -> Tokens:
+    r"""Names such as U&"d\\0061ta" and U&"d!0061ta" UESCAPE '!' as the names that they mean."""
+    kept: Tokens = []
     position = 0
     while position < len(tokens):
-        if word_at(tokens, position) in ("ORDER BY", "LIMIT"):
-            return tokens[:position]
-        position = closing(tokens, position) if opens(tokens, position) else position + 1
-    return tokens
+        token = tokens[position]
+        name = tokens[position + 2] if position + 2 < len(tokens) else token
+        quoted = name.token_type == TokenType.IDENTIFIER and name.start == token.start + 2
+        if not quoted or word_at(tokens, position) != "U":
+            kept.append(token)
+            position += 1
+            continue
+        position += 3
+        escape = "\\"
+        if word_at(tokens, position) == "UESCAPE" and position + 1 < len(tokens):
+            escape = tokens[position + 1].text or escape
+            position += 2
+        plain = re.sub(_ESCAPED.format(re.escape(escape)), _unescaped, name.text)
+        kept.append(
+            Token(TokenType.IDENTIFIER, plain, token.line, token.col, token.start, name.end)
+        )
+    return kept
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    code = match[1] or match[2]
+    if code is None:
+        return match[3]
+    return chr(int(code, 16)) if int(code, 16) <= sys.maxunicode else match[0]
+
+
+_SIGNS = frozenset("+-*/<>=~!@#%^&|`?")
+_OWN_SIGNS = frozenset("~!@#%^&|`?")
+_LONGEST = 8
+"""Tokens of an operator; a longer run of signs is none."""
+_BEFORE_VALUES = frozenset(
+    "SELECT DISTINCT ALL WHERE AND OR NOT ON IN CASE WHEN THEN ELSE HAVING RETURNING SET BETWEEN "
+    "VALUES LIMIT OFFSET ANY LIKE ILIKE , ( [".split()
+) | {"ORDER BY", "GROUP BY", "PARTITION BY"}
+
+
+def operators(tokens: Tokens, files: list[str]) -> Tokens:
+    """Operators of PostgreSQL's extensions, such as pgvector's `<#>`, as one that sqlglot has.
+
+    postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-OPERATORS: the longest run of
+    signs is one operator, and only one with signs of its own may end in + or -.
+    """
+    kept: Tokens = []
+    position = 0
+    while position < len(tokens):
+        end = _end_of_operator(tokens, position)
+        if end == position + 1:
+            kept.append(tokens[position])
+        elif position and not _before_value(tokens[position - 1]):
+            first = tokens[position]
+            kept.append(
+                Token(TokenType.AMP, "&", first.line, first.col, first.start, tokens[end - 1].end)
+            )
+        position = end
+    return kept if len(kept) < len(tokens) else tokens
+
+
+def _before_value(token: Token) -> bool:
+    """Whether a sign after it stands before its one value."""
+    return token.text.upper() in _BEFORE_VALUES or _is_sign(token)
+
+
+def _is_sign(token: Token) -> bool:
+    quoted = token.token_type in STRINGS or token.token_type == TokenType.IDENTIFIER
+    return not quoted and bool(token.text) and _SIGNS.issuperset(token.text)
+
+
+def _end_of_operator(tokens: Tokens, start: int) -> int:
+    """The end of a run of two or more tokens that are one operator; else of one token."""
+    if word_at(tokens, start) == "OPERATOR" and opens(tokens, start + 1):
+        return closing(tokens, start + 1)
+    end = start
+    run = ""
+    while end < min(len(tokens), start + _LONGEST) and _is_sign(tokens[end]):
+        if end > start and tokens[end].start != tokens[end - 1].end + 1:
+            break
+        run += tokens[end].text
+        end += 1
+    while end > start + 1 and (
+        tokens[end - 1].token_type == TokenType.PLACEHOLDER  # a = ?
+        or (run[-1] in "+-" and _OWN_SIGNS.isdisjoint(run))
+    ):
+        end -= 1
+        run = run[: -len(tokens[end].text)]
+    return max(end, start + 1)

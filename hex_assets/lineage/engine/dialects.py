@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from functools import lru_cache
 from threading import local
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
+
+from sqlglot.errors import TokenError
 
 if TYPE_CHECKING:
     from sqlglot.dialects.dialect import Dialect
     from sqlglot.parser import Parser
+    from sqlglot.tokenizer_core import Token
     from sqlglot.tokens import Tokenizer
 
 ALIASES = {
@@ -67,8 +70,28 @@ LATERAL_ALIASES = frozenset(
 ROW_VALUES = frozenset({"bigquery", "postgres", "duckdb"})
 """Dialects in which a table's alias alone is the whole row."""
 
+INPUT_ONLY = frozenset({"postgres", "trino", "presto", "athena", "tsql"})
+"""Dialects in which HAVING, and an expression in GROUP BY, cannot use the SELECT's aliases."""
+
+BARE_ORDER = frozenset({"postgres", "tsql"})
+"""Dialects in which ORDER BY knows an alias only alone: in an expression it is a column."""
+
+EXPLICIT_LATERAL = frozenset(
+    {"postgres", "mysql", "tsql", "snowflake", "trino", "presto", "athena"}
+)
+"""Dialects in which a subquery in FROM sees what stands before it only after LATERAL or APPLY."""
+
+STAR_IN_PLACE = frozenset({"duckdb", "clickhouse"})
+"""Dialects whose star leaves the columns of USING in their places; others put them first."""
+
 IMPLICIT_RECURSION = frozenset({"tsql", "oracle", "snowflake", "db2"})
 """Dialects in which a recursive CTE needs no keyword."""
+
+PIPES = frozenset({"bigquery", "databricks", "spark"})
+"""Dialects with pipe syntax."""
+
+ANY_ORDER = frozenset({"clickhouse"})
+"""Dialects in which a CTE may read one that is defined after it."""
 
 UNNESTED_PATHS = frozenset({"bigquery", "redshift"})
 """Dialects in which `FROM t, t.items` unnests a column."""
@@ -76,6 +99,8 @@ UNNESTED_PATHS = frozenset({"bigquery", "redshift"})
 SENSITIVE_TABLES = frozenset({"bigquery", "clickhouse", "mysql"})
 """Dialects in which two table names that differ in case are two tables."""
 
+HAS_DUAL = frozenset({"snowflake", "mysql", "oracle"})
+"""Dialects in which `FROM dual` stands for one row of no table."""
 
 THREE_LEVELS = frozenset({"snowflake", "databricks", "tsql", "trino", "presto", "athena"})
 """Dialects in which `a.b` is a table `b` of a schema `a` in the current database or catalog."""
@@ -92,11 +117,32 @@ class _Tools(local):
 _TOOLS = _Tools()
 
 
+class _AthenaTokenizer:
+    """Athena's, which tells Hive's statements by tokens in which a backslash escapes a quote.
+
+    In Trino's statements it does not: a backslash between two quotes is a whole string.
+    """
+
+    def __init__(self, own: Tokenizer, plain: Tokenizer) -> None:
+        self.own = own
+        self.plain = plain
+
+    def tokenize(self, sql: str) -> list[Token]:
+        """The tokens of a text."""
+        try:
+            return self.own.tokenize(sql)
+        except TokenError:
+            return self.plain.tokenize(sql)
+
+
 def tokenizer(name: str) -> Tokenizer:
     """Sqlglot's tokenizer of a canonical name, for this thread."""
     found = _TOOLS.tokenizers.get(name)
     if found is None:
-        found = _TOOLS.tokenizers[name] = _grammar(name).tokenizer()
+        found = _grammar(name).tokenizer()
+        if name == "athena":
+            found = cast("Tokenizer", _AthenaTokenizer(found, tokenizer("trino")))
+        _TOOLS.tokenizers[name] = found
     return found
 
 

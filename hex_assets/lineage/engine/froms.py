@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from hex_assets.lineage.engine.dialects import UNNESTED_PATHS
+from hex_assets.lineage.engine.crosstab import crossed, query_in_string
+from hex_assets.lineage.engine.dialects import EXPLICIT_LATERAL, UNNESTED_PATHS
 from hex_assets.lineage.engine.functions import (
     GENERATED,
     arguments,
     call_name,
-    columns_of,
     files_of,
     is_dynamic,
     parameterised,
     table_of,
 )
+from hex_assets.lineage.engine.joins import JoinReader
 from hex_assets.lineage.engine.names import Named, named, parts_of_text
-from hex_assets.lineage.engine.pivots import PivotReader
-from hex_assets.lineage.engine.reader import MODEL_FUNCTIONS
-from hex_assets.lineage.engine.reading import Cte, Env
+from hex_assets.lineage.engine.passing import passed_on, tables_given
+from hex_assets.lineage.engine.reading import Cte, Env, Malformed
 from hex_assets.lineage.engine.relations import (
     MAYBE,
+    NO,
     NOTHING,
     WEAK,
-    Answered,
     BaseTable,
     Derived,
     Origins,
@@ -32,13 +32,19 @@ from hex_assets.lineage.engine.relations import (
     Rest,
     merged,
 )
+from hex_assets.lineage.engine.rows_duckdb import function_of_duckdb, rows_of_duckdb
 from hex_assets.lineage.engine.scopes import Scope, Source
-from hex_assets.lineage.engine.unnesting import unnested_fields
+from hex_assets.lineage.engine.unnesting import (
+    columns_of_arrays,
+    is_called,
+    known_rows,
+    unnested_fields,
+)
 
 _FLATTEN = ["SEQ", "KEY", "PATH", "INDEX", "VALUE", "THIS"]
 
 
-class FromReader(PivotReader):
+class FromReader(JoinReader):
     """FROM clauses. Each item becomes a source of the scope, in the order of the text."""
 
     def read_cte(self, cte: Cte, outer: Scope | None) -> Relation:
@@ -52,55 +58,15 @@ class FromReader(PivotReader):
             self.from_item(start.this, scope, env)
         for lateral in node.args.get("laterals") or ():
             self.from_item(lateral, scope, env)
-        self.joins(node, scope, env)
         match = node.args.get("match")
-        if match is not None:
-            self.match_recognize(match, scope, env)
-
-    def joins(self, node: exp.Expr, scope: Scope, env: Env) -> None:
-        """All JOINs of a node."""
-        for join in node.args.get("joins") or ():
-            self.join(join, scope, env)
-
-    def join(self, join: exp.Join, scope: Scope, env: Env) -> None:
-        """One JOIN: what it adds, and the columns of its condition."""
-        if join.args.get("kind") == "ARRAY":  # ClickHouse: ARRAY JOIN expression AS alias
-            for item in [join.this, *join.expressions]:
-                if item is not None:
-                    origins = self.origins(item, scope, env)
-                    name = item.alias or item.name
-                    scope.scalars[name.casefold()] = origins
-                    scope.add(Source(name.casefold(), Produced(origins, [name], WEAK)))
+        if match is None:
+            self.joins(node, scope, env)
             return
-        before = [source.relation for source in scope.sources]
-        count = len(before)
-        self.from_item(join.this, scope, env)
-        added = [source.relation for source in scope.sources[count:]]
-        if join.args.get("method") == "NATURAL":
-            scope.natural = True
-        for identifier in join.args.get("using") or ():
-            self.using(identifier.name, before, added, scope)
-        for clause in ("on", "match_condition"):
-            condition = join.args.get(clause)
-            if condition is not None:
-                self.reading.use(self.origins(condition, scope, env), "join")
-        if join.args.get("kind") in ("SEMI", "ANTI") and self.dialect != "clickhouse":
-            del scope.sources[count:]  # its columns are gone after the join
-
-    def using(self, name: str, before: list[Relation], added: list[Relation], scope: Scope) -> None:
-        """Merges a USING column: it comes from the joined table and from what had it before."""
-        key = name.casefold()
-        left = scope.using.get(key)
-        if left is None:
-            answers = [(relation.lookup(key, name)[0], relation) for relation in before]
-            best = max((certainty for certainty, _ in answers), default=0)
-            left = [relation for certainty, relation in answers if certainty == best and best]
-            if len(left) > 1:  # which of them has it is not known
-                left = left[:1] if best != MAYBE else []
-        merged_relations = [*left, *added]
-        scope.using[key] = merged_relations
-        for relation in merged_relations:
-            self.reading.use(relation.lookup(key, name)[1], "join")
+        clauses = list(node.args)  # in the order of the text
+        if "joins" in clauses and clauses.index("joins") < clauses.index("match"):
+            raise Malformed("MATCH_RECOGNIZE beside joins: the tree does not tell of which table")
+        self.match_recognize(match, scope, env)
+        self.joins(node, scope, env)
 
     def from_item(self, node: exp.Expr, scope: Scope, env: Env) -> None:
         """Adds what one item of FROM stands for to the scope."""
@@ -114,14 +80,12 @@ class FromReader(PivotReader):
         elif isinstance(node, exp.Lateral):
             self.lateral(node, scope, env)
         elif isinstance(node, exp.AtIndex):
-            self.indexed(node, scope, env)
-        elif isinstance(node, exp.Pivot) and isinstance(node.this, exp.AtIndex):
-            self.indexed(node.this, scope, env)
+            self.indexed_path(node, scope, env)
         elif isinstance(node, exp.Pivot):
             self.pivot_statement(node, scope, env)
         elif isinstance(node, (exp.Select, exp.SetOperation, exp.Values)):
             self.add(node, self.query(node, env, scope.parent), scope)
-        elif isinstance(node, (exp.Paren, exp.Final)):
+        elif isinstance(node, (exp.Paren, exp.Final, exp.Stream)):
             self.from_item(node.this, scope, env)
         elif isinstance(node, exp.TableAlias):  # what a pipe's AS named, by the parser
             self.table(exp.Table(this=node.this), scope, env)
@@ -138,7 +102,12 @@ class FromReader(PivotReader):
             if columns and not isinstance(relation, Produced) and not isinstance(node, exp.Values):
                 whole = Derived()
                 whole.pass_on(Rest(relation))
-                relation = whole.renamed(columns)
+                renamed = whole.renamed(columns)
+                if isinstance(relation, BaseTable):  # the list may be shorter than the table
+                    rest = Rest(relation, frozenset(name.casefold() for name in columns))
+                    if rest.is_open():
+                        renamed.pass_on(rest)
+                relation = renamed
         scope.add(Source(name.casefold(), self.pivoted(node, relation, scope), (), ""))
         pivots = node.args.get("pivots")
         if pivots and pivots[-1].alias:
@@ -148,8 +117,7 @@ class FromReader(PivotReader):
         """A table, CTE, unnested path or table function by its name in FROM."""
         inner = node.this
         if isinstance(inner, exp.SemanticView):
-            self.table(inner.this, Scope(self.dialect), env)
-            self.add(node, Produced(NOTHING, [], MAYBE), scope)
+            self.add(node, self.semantic_view(inner, env), scope)
             return
         if isinstance(inner, exp.Table):
             self.table(inner, scope, env)
@@ -169,12 +137,21 @@ class FromReader(PivotReader):
             if cte is not None and not cte.scalar:
                 self.add(node, self.read_cte(cte, None), scope, name.parts[0])
                 return
+        if self.dialect == "duckdb":
+            own = rows_of_duckdb(node, name.parts, env, self.read_cte)
+            if own is not None:
+                self.add(node, own, scope, name.parts[-1])
+                return
         if len(name.parts) > 1 and self.dialect in UNNESTED_PATHS:
             qualifiers = [piece.name for piece in node.parts[:-1]]
-            if qualifiers and scope.relation_named([qualifiers[0].casefold()]) is not None:
+            if qualifiers and scope.has_path(qualifiers[0].casefold()):
                 found = scope.qualified(qualifiers, node.parts[-1].name)
-                fields = MAYBE if self.dialect == "bigquery" else WEAK
-                relation = Produced(found[1] if found else NOTHING, [], fields)
+                called = self.dialect != "bigquery" or is_called(node, node.alias or name.parts[-1])
+                fields = WEAK if called else MAYBE
+                path = [piece.name for piece in node.parts]
+                inner = scope.struct(path) if self.reading.has_structs else None
+                fields = fields if inner is None else NO
+                relation = Produced(found[1] if found else NOTHING, [], fields, inner)
                 self.add(node, relation, scope, name.parts[-1])
                 return
         self.named_table(node, name, scope, env)
@@ -213,7 +190,14 @@ class FromReader(PivotReader):
         """A subquery in FROM, or parentheses around joins."""
         env = self.ctes(node, env, scope)
         inner = node.this
-        if _is_group(inner):
+        if isinstance(inner, exp.Subquery) and inner.alias and not node.alias:
+            self.from_item(inner, scope, env)  # parentheses around joins that begin with a query
+            return
+        if isinstance(inner, exp.Subquery) and not inner.args.get("alias"):
+            if isinstance(inner.this, exp.Table) or inner.args.get("joins"):
+                self.from_item(inner, scope, env)  # parentheses around joins
+                return
+        if isinstance(inner, exp.Table):
             if node.args.get("alias") is None:
                 self.from_item(inner, scope, env)
                 return
@@ -226,7 +210,9 @@ class FromReader(PivotReader):
                 whole.pass_on(Rest(source.relation, frozenset(within.using)))
             self.add(node, whole, scope)
             return
-        relation = self.query(inner, env, scope)
+        relation = self.query(
+            inner, env, scope.parent if self.dialect in EXPLICIT_LATERAL else scope
+        )
         self.tail(node, relation, env, scope.parent)
         self.add(node, relation, scope)
 
@@ -241,22 +227,32 @@ class FromReader(PivotReader):
     def unnest(self, node: exp.Unnest, scope: Scope, env: Env) -> None:
         """UNNEST with its aliases and its offset."""
         origins = merged(self.origins(item, scope, env) for item in node.expressions)
+        self.reading.use(origins, "join")
         alias = node.args.get("alias")
         names = [column.name for column in alias.columns] if alias is not None else []
         offset = node.args.get("offset")
         name = node.alias
         fields = WEAK
+        inner = None
         if self.dialect == "bigquery":
             name = name or (names[0] if names else "")
+            if len(node.expressions) == 1:
+                value = node.expressions[0]  # `FROM t, t.items` names it `items`
+                name = name or (value.name if isinstance(value, exp.Column) else "")
+                inner = self.fields(node.expressions[0], scope, env)
             known, fields = unnested_fields(node, name, origins)
             names = [*(names or [name]), *known]
         elif names:
             fields = 0
         produced: Relation = Produced(origins, names or [name], fields)
-        if len(names) == len(node.expressions) > 1 and self.dialect != "bigquery":
-            produced = Derived()  # one column of each array
-            for column, item in zip(names, node.expressions, strict=True):
-                produced.add(column, self.origins(item, scope, env))
+        if inner is not None:
+            produced = Produced(origins, [name], inner=inner)
+        if len(names) > 1 and self.dialect != "bigquery":
+            arrays = columns_of_arrays(node, len(names))
+            columns = Derived()
+            for column, items in zip(names, arrays, strict=False):
+                columns.add(column, merged(self.origins(item, scope, env) for item in items))
+            produced = columns if arrays else produced
         scope.add(Source(name.casefold(), produced))
         if isinstance(offset, exp.Identifier):
             unnested = scope.sources[-1].relation
@@ -269,29 +265,26 @@ class FromReader(PivotReader):
             else:
                 scope.sources[-1].relation = whole
 
-    def indexed(self, node: exp.AtIndex, scope: Scope, env: Env) -> None:
-        """Redshift's c.items AS i AT position, and UNPIVOT c.object AS value AT key."""
-        values = self.origins(node.this, scope, env)
-        scope.add(Source(node.this.alias_or_name.casefold(), Produced(values, [], WEAK)))
-        scope.add(Source("", Produced(NOTHING, [node.expression.name])))
-
     def lateral(self, node: exp.Lateral, scope: Scope, env: Env) -> None:
         """LATERAL subqueries, views and functions."""
         inner = node.this
-        if isinstance(inner, exp.Subquery):
+        if isinstance(inner, exp.Unnest) and inner.args.get("alias") is None:
+            inner.set("alias", node.args.get("alias"))
+            self.unnest(inner, scope, env)
+        elif isinstance(inner, exp.Subquery):
             relation = self.query(inner, env, scope)
             self.add(node, relation, scope)
         elif isinstance(inner, exp.Table) and not isinstance(inner.this, exp.Func):
             self.table(inner, scope, env)
+        elif isinstance(inner, exp.Unnest):
+            inner.set("alias", node.args.get("alias"))
+            self.unnest(inner, scope, env)
         else:
             self.function(node, inner, scope, env)
 
     def function(self, node: exp.Expr, call: exp.Expr | None, scope: Scope, env: Env) -> None:
         """A table function: no table itself, but what it is given may be one."""
         if call is not None and self.known_function(node, call, scope, env):
-            return
-        if isinstance(call, MODEL_FUNCTIONS) and isinstance(call.expression, _ROWS):
-            self.add(node, self.of_model(call.expression, env, scope), scope)
             return
         unresolved = dict(self.reading.unresolved)
         if call is node:
@@ -302,6 +295,7 @@ class FromReader(PivotReader):
             )
         else:
             origins = self.origins(call, scope, env)
+        self.reading.use(origins, "join")  # they tell how many rows there are
         rows = node.args.get("rows_from") or ()
         alias = node.args.get("alias")
         names = [column.name for column in alias.columns] if alias is not None else []
@@ -309,6 +303,7 @@ class FromReader(PivotReader):
             result = Derived()
             for position, item in enumerate(rows):
                 found = self.origins(item, scope, env)
+                self.reading.use(found, "join")
                 name = names[position] if position < len(names) else node.alias
                 result.add(name, found)
             for name in names[len(rows) :]:
@@ -318,9 +313,9 @@ class FromReader(PivotReader):
         if not scope.sources and scope.parent is None:  # header=true, CSV: options, no columns
             self.reading.unresolved = unresolved
         inner = call.this if isinstance(call, (exp.TableFromRows,)) else call
-        known = columns_of(inner, self.dialect, node.alias) if inner is not None else []
-        if known and not names:
-            scope.add(Source(node.alias.casefold(), Produced(origins, known)))
+        known = known_rows(node, inner, origins, names, self.dialect)
+        if known is not None:
+            scope.add(Source(node.alias.casefold(), known))
             return
         fields = 0 if names else MAYBE
         if isinstance(inner, exp.Explode) and self.dialect == "snowflake":
@@ -331,22 +326,20 @@ class FromReader(PivotReader):
             names, fields = names or [node.alias or "generate_series", "generate_series"], 0
         scope.add(Source(node.alias.casefold(), Produced(origins, names, fields)))
 
-    def of_model(self, given: exp.Expr, env: Env, scope: Scope) -> Relation:
-        """ML.PREDICT and its kind give the rows that they are given, with columns of their own."""
-        rows = self.query(given, env, scope.parent)
-        result = Answered()
-        result.pass_on(Rest(rows))
-        result.pass_on(Rest(Produced(rows.row(), [], WEAK)))
-        return result
-
     def known_function(self, node: exp.Expr, call: exp.Expr, scope: Scope, env: Env) -> bool:
         """Functions that stand for a table or a file, such as remote(), s3() and read_csv()."""
-        if isinstance(call, exp.Stream):
-            inner = call.this
-            self.from_item(inner.this if isinstance(inner, exp.Subquery) else inner, scope, env)
-            if node.alias:
-                scope.sources[-1].name = node.alias.casefold()
-            return True
+        if self.dialect == "duckdb":
+            own = function_of_duckdb(call, self.reading, self.query)
+            if own is not None:
+                self.add(node, own, scope)
+                return True
+        if self.dialect == "bigquery":
+            tables = tables_given(call)
+            if tables:
+                relations = [self.given(item, scope, env) for item in tables]
+                self.add(node, passed_on(call, relations), scope)
+                self.reading.has_structs |= isinstance(call, exp.VectorSearch)
+                return True
         rows = call.this if isinstance(call, exp.TableFromRows) else call
         if rows is not call and isinstance(rows, (exp.Parameter, exp.Placeholder)):
             self.reading.dynamic = True
@@ -367,7 +360,16 @@ class FromReader(PivotReader):
             self.reading.dynamic = True
             self.add(node, Produced(NOTHING, [], MAYBE), scope)
             return True
+        query = query_in_string(call, self.dialect)
+        if query is not None:
+            alias = node.args.get("alias")
+            found = self.query(query, {}, None)
+            self.add(node, crossed(found, len(alias.columns) if alias is not None else 0), scope)
+            return True
         given = arguments(call)
+        if self.dialect == "snowflake" and call_name(rows) == "getnextval":
+            self.add(node, Produced(NOTHING, ["NEXTVAL"]), scope)
+            return True
         if self.dialect == "clickhouse" and given and isinstance(given[0], exp.Query):
             if call_name(call) == "view":
                 self.add(node, self.query(given[0], env, None), scope)
@@ -381,18 +383,13 @@ class FromReader(PivotReader):
 
     def table_argument(self, table: exp.Table, scope: Scope, env: Env) -> Origins:
         """A table given to a function: ML.PREDICT(MODEL m, TABLE t), TABLE(t)."""
+        return self.given(table, scope, env).row()
+
+    def given(self, node: exp.Expr, scope: Scope, env: Env) -> Relation:
+        """The relation of a table or query that a function is given."""
         within = Scope(self.dialect, parent=scope)
-        self.from_item(table, within, env)
-        return merged(source.relation.row() for source in within.sources)
-
-
-_ROWS = (exp.Query, exp.Table)
-
-
-def _is_group(inner: object) -> bool:
-    """Whether it is an item of FROM that parentheses only group, such as `(a JOIN b)`."""
-    while isinstance(inner, exp.Subquery):
-        if inner.args.get("joins") or inner.args.get("alias"):
-            return True
-        inner = inner.this
-    return isinstance(inner, exp.Table)
+        self.from_item(node, within, env)
+        whole = Derived()
+        for source in within.sources:
+            whole.pass_on(Rest(source.relation))
+        return whole

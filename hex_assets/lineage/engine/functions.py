@@ -6,13 +6,12 @@ from sqlglot import exp
 
 from hex_assets.lineage.engine.names import constant_text, parts_of_text
 
-# ClickHouse: where the table's name is among the arguments, after the address or the cluster.
-_REMOTE = frozenset({"remote", "remotesecure", "cluster", "clusterallreplicas"})
+REMOTE = frozenset({"remote", "remotesecure", "cluster", "clusterallreplicas"})
+"""ClickHouse's functions that name a table after the address or the cluster."""
 _NAMES_A_TABLE = {
     "databricks": frozenset({"table_changes", "identifier", "stream"}),
     "spark": frozenset({"table_changes", "identifier"}),
     "clickhouse": frozenset({"dictionary"}),
-    "duckdb": frozenset({"query_table"}),
     "tsql": frozenset({"containstable", "freetexttable"}),
 }
 _FILE_FUNCTIONS = {
@@ -125,12 +124,10 @@ def table_of(call: exp.Expr, dialect: str) -> tuple[str, ...]:
     given = arguments(call)
     if dialect == "clickhouse" and given and all(isinstance(item, exp.EQ) for item in given):
         return (name_of(call),)  # a parameterised view
-    if dialect == "clickhouse" and name in _REMOTE and len(given) > 1:
-        parts = _path(given[1])
-        if len(parts) == 1 and len(given) > 2:
-            table = _path(given[2])
-            return (*parts, *table) if len(table) == 1 else parts
-        return parts
+    if dialect == "clickhouse" and name in REMOTE and len(given) > 1:
+        return _database_and_table(given[1:3])
+    if dialect == "clickhouse" and name == "loop" and given:
+        return _database_and_table(given[:2])
     if given and name in _NAMES_A_TABLE.get(dialect, ()):
         first = given[0]
         if dialect == "tsql":
@@ -143,8 +140,17 @@ def table_of(call: exp.Expr, dialect: str) -> tuple[str, ...]:
 
 def is_dynamic(call: exp.Expr, dialect: str) -> bool:
     """Whether a function names a table by a value that is known only when it runs."""
+    if dialect == "clickhouse":
+        return call_name(call) == "merge"
     asked = _DIALECTS_ALIKE.get(dialect, dialect) == "databricks"
     return asked and call_name(call) == "identifier"
+
+
+def _database_and_table(given: list[exp.Expr]) -> tuple[str, ...]:
+    """ClickHouse's `db.t`, 'db.t' or 'db', 't' among arguments."""
+    parts = _path(given[0])
+    table = _path(given[1]) if len(parts) == 1 and len(given) > 1 else ()
+    return (*parts, *table) if len(table) == 1 else parts
 
 
 def _path(node: exp.Expr) -> tuple[str, ...]:
@@ -164,5 +170,8 @@ def parameterised(node: exp.Table) -> tuple[str, ...]:
     named_so = isinstance(inner, exp.Identifier) and inner.name.casefold() == "dictionary"
     if named_so and database is None and alias is not None and alias.this is None:
         columns = alias.columns
-        return parts_of_text(columns[0].name) if len(columns) == 1 else ()
+        path = columns[0] if len(columns) == 1 else None
+        if isinstance(path, exp.Dot):
+            return (path.this.name, path.expression.name)
+        return parts_of_text(path.name) if path is not None else ()
     return ()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from hex_assets.lineage.engine.names import made_key
 from hex_assets.lineage.engine.reading import Reading
-from hex_assets.lineage.engine.relations import NOTHING, Origins, TableRef
+from hex_assets.lineage.engine.relations import NOTHING, Origins, Relation, TableRef
 from hex_assets.lineage.model import SchemaProvider
 
 Key = tuple[str, ...]
@@ -15,16 +17,24 @@ Columns = dict[str, tuple[str, Origins]]
 """Folded name to the spelling and the columns that it comes from; `*` for all not known by name."""
 
 
+CHANGES = (exp.Insert, exp.Update, exp.Merge)
+"""Statements that give a made table's columns further origins."""
+
+
 @dataclass
 class MadeTables:
     """The tables made so far, by their folded names. A schema provider for what follows."""
 
     schema: SchemaProvider | None
+    key: Callable[[tuple[str, ...]], Key]
+    """The folded full name of a table."""
     tables: dict[Key, Columns] = field(default_factory=dict)
+    structs: dict[Key, dict[str, Relation]] = field(default_factory=dict)
+    """The fields of the tables' columns that are structs."""
 
     def columns_of(self, parts: tuple[str, ...]) -> tuple[str, ...] | None:
         """The columns of a made table where all are known; else what the catalog says."""
-        made = self.tables.get(_key(parts))
+        made = self.tables.get(self.key(parts))
         if made is not None:
             return None if "*" in made or not made else tuple(name for name, _ in made.values())
         return self.schema.columns_of(parts) if self.schema is not None else None
@@ -32,20 +42,25 @@ class MadeTables:
     def follow(self, reading: Reading) -> None:
         """Puts the tables' own origins in the place of columns of made tables."""
         made = {
-            id(ref): self.tables[_key(ref.parts)]
+            id(ref): self.tables[self.key(ref.parts)]
             for ref in reading.sources.values()
-            if _key(ref.parts) in self.tables
+            if self.key(ref.parts) in self.tables
         }
         if not made:
             return
         reading.outputs = [
             (output, self._followed(origins, made, reading)) for output, origins in reading.outputs
         ]
+        for _, origins in reading.outputs:  # a clone has no query that used them before
+            reading.use(origins, "output")
 
     def _followed(self, origins: Origins, made: dict[int, Columns], reading: Reading) -> Origins:
         found: set[tuple[TableRef, str]] = set()
         for ref, column in origins:
             columns = made.get(id(ref))
+            if columns is None and self._is_earlier(ref, reading):  # of a kept struct
+                columns = self.tables.get(self.key(ref.parts))
+                ref = reading.sources.setdefault(reading.key(ref.parts), ref)
             if columns is None:
                 found.add((ref, column))
                 continue
@@ -53,22 +68,50 @@ class MadeTables:
                 found.add((reading.sources.setdefault(reading.key(base.parts), base), name))
         return frozenset(found)
 
+    def copy(self, old: tuple[str, ...], new: tuple[str, ...]) -> None:
+        """Notes a table that is made as a copy of another, which may be a made one itself."""
+        known = self.tables.get(self.key(old))
+        whole: Columns = {"*": ("*", frozenset({(TableRef(old), "*")}))}
+        self.tables[self.key(new)] = dict(known) if known is not None else whole
+
+    def move(self, old: tuple[str, ...], new: tuple[str, ...]) -> None:
+        """Notes that a made table has another name from here on."""
+        columns = self.tables.pop(self.key(old), None)
+        if columns is not None:
+            self.tables[self.key(new)] = columns
+
+    def _is_earlier(self, ref: TableRef, reading: Reading) -> bool:
+        """Whether an earlier statement read the table, not this one."""
+        if not self.structs or reading.sources.get(reading.key(ref.parts)) is ref:
+            return False
+        return all(target is not ref for target in reading.targets.values())
+
     def add(self, tree: exp.Expr, reading: Reading) -> None:
         """Notes the columns that a statement gives the table that it makes or fills."""
         if len(reading.targets) != 1:
             return
-        key = _key(next(iter(reading.targets.values())).parts)
-        if isinstance(tree, exp.Insert):
+        key = self.key(next(iter(reading.targets.values())).parts)
+        if isinstance(tree, CHANGES):
             if key not in self.tables:
                 return
         elif isinstance(tree, exp.Create):
             self.tables[key] = _declared(tree)
         else:
             self.tables[key] = {}
-        columns = self.tables[key]
+        if reading.fields and not isinstance(tree, exp.Insert):
+            self.structs[made_key(next(iter(reading.targets.values())).parts)] = dict(
+                reading.fields
+            )
+        self._fill(self.tables[key], reading)
+
+    def add_named(self, parts: tuple[str, ...], reading: Reading) -> None:
+        """Notes the columns of a table that a statement makes without writing rows."""
+        self._fill(self.tables.setdefault(self.key(parts), {}), reading)
+
+    def _fill(self, columns: Columns, reading: Reading) -> None:
         for name, origins in reading.outputs:
             folded = name.casefold()
-            spelling, before = columns.get(folded, (name, NOTHING))
+            spelling, before = columns.get(folded) or (name, _of_rest(columns, name))
             columns[folded] = (spelling, before | origins)
 
 
@@ -83,14 +126,13 @@ def _origins_of(columns: Columns, column: str) -> Origins:
     if column == "*":
         return NOTHING.union(*(origins for _, origins in columns.values()))
     known = columns.get(column.casefold())
-    if known is not None:
-        return known[1]
+    return known[1] if known is not None else _of_rest(columns, column)
+
+
+def _of_rest(columns: Columns, column: str) -> Origins:
+    """The origins of a column that only a star tells of."""
     rest = columns["*"][1] if "*" in columns else NOTHING
     if len(rest) != 1:  # which of several tables has it is not known
         return NOTHING
     ref, name = next(iter(rest))
     return frozenset(((ref, column if name == "*" else name),))
-
-
-def _key(parts: tuple[str, ...]) -> Key:
-    return tuple(part.casefold() for part in parts)

@@ -8,6 +8,8 @@ from typing import NamedTuple
 from sqlglot import exp, tokenize
 from sqlglot.errors import SqlglotError
 
+from hex_assets.lineage.engine.dialects import HAS_DUAL
+
 _FILE_SCHEMAS = frozenset(
     {"parquet", "json", "csv", "delta", "orc", "avro", "text", "binaryfile", "iceberg"}
 )
@@ -51,6 +53,8 @@ def named(table: exp.Table, dialect: str) -> Named:
         return Named(file=pieces[0])
     if quoted and len(pieces) == 1 and dialect == "databricks" and _PATH.match(pieces[0]):
         return Named(file=pieces[0])
+    if dialect in HAS_DUAL and not quoted and len(pieces) == 1 and pieces[0].upper() == "DUAL":
+        return Named()
     if dialect == "bigquery":
         pieces = bigquery_parts(pieces)
     return Named(parts=tuple(pieces))
@@ -59,6 +63,15 @@ def named(table: exp.Table, dialect: str) -> Named:
 def is_path(parts: tuple[str, ...]) -> bool:
     """Whether a lake's name, of which the quotes are not known, is that of a file."""
     return len(parts) == 2 and parts[0].lower() in _FILE_SCHEMAS and "/" in parts[1]
+
+
+_REMOTE = frozenset({"openquery", "openrowset", "opendatasource"})
+
+
+def is_remote(target: exp.Expr | None) -> bool:
+    """T-SQL's INSERT INTO OPENQUERY(server, 'query'), whose arguments are parsed as columns."""
+    table = target.this if isinstance(target, exp.Schema) else None
+    return isinstance(table, exp.Table) and not table.db and table.name.casefold() in _REMOTE
 
 
 def _add(pieces: list[str], piece: object) -> bool:
@@ -88,6 +101,16 @@ def _special(piece: object, dialect: str) -> Named:
     return Named()
 
 
+def unsessioned(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """BigQuery's temporary table `_SESSION.t` is `t`."""
+    return parts[1:] if len(parts) == 2 and parts[0].upper() == "_SESSION" else parts
+
+
+def made_key(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """The name under which a table that a text makes is found again."""
+    return tuple(part.casefold() for part in unsessioned(parts))
+
+
 def constant_text(node: object) -> str | None:
     """The value of a string, or of constant strings joined by `||` or CONCAT; else None."""
     if isinstance(node, exp.Literal):
@@ -107,7 +130,7 @@ def constant_text(node: object) -> str | None:
 def parts_of_text(text: str) -> tuple[str, ...]:
     """Splits a dotted name given as a string, such as IDENTIFIER('db."My.Table"')."""
     try:
-        tokens = tokenize(text)
+        tokens = tokenize(text, "spark" if "`" in text else None)
     except SqlglotError:
         return (text,)
     return tuple(token.text for token in tokens if token.text != ".")

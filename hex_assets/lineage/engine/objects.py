@@ -6,6 +6,10 @@ from collections.abc import Callable
 
 from sqlglot.tokenizer_core import Token, TokenType
 
+from hex_assets.lineage.engine import plpgsql
+from hex_assets.lineage.engine.macros import read_macro
+from hex_assets.lineage.engine.metric_views import read_metric_view
+from hex_assets.lineage.engine.objects_snowflake import read_snowflake_object
 from hex_assets.lineage.engine.patterns import read_body
 from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.words import STRINGS, closing, name_at, word_at
@@ -22,7 +26,7 @@ _QUERY = frozenset({"SELECT", "WITH", "FROM", "VALUES"})
 _FUNCTIONS = {
     "postgres": ("FUNCTION",),
     "redshift": ("FUNCTION",),
-    "duckdb": ("MACRO", "FUNCTION"),
+    "duckdb": ("MACRO", "FUNCTION", "TYPE"),
     "tsql": ("FUNCTION",),
 }
 """What a function is called where it may be a query."""
@@ -31,18 +35,57 @@ _FUNCTIONS = {
 def read_object(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
     """Reads CREATE of such an object, and CDC into a table; False for all other statements."""
     first = chunk[0].text.upper()
+    if text.dialect in plpgsql.DIALECTS and first in ("CREATE", "DO"):
+        if plpgsql.read_routine(sql, chunk, text, read_text):
+            return True
+    if first == "CREATE" and word_at(chunk, 2) == "TABLE":
+        if word_at(chunk, 1) in _ELSEWHERE.get(text.dialect, ()):
+            return _foreign_table(chunk, text)
     if text.dialect not in _LAKEHOUSES:
         kinds = _FUNCTIONS.get(text.dialect, ()) if first == "CREATE" else ()
         if not any(word_at(chunk, position) in kinds for position in range(1, 5)):
             return False
+        if text.dialect == "duckdb":
+            return read_macro(sql, chunk, text, read_text)
         return _function(sql, chunk, 2, text, read_text)
+    if first in ("CREATE", "ALTER") and chunk[-1].token_type in STRINGS:
+        if read_metric_view(sql, chunk, text, read_text):
+            return True
+    if first == "CREATE" and _view_of_files(chunk, text):
+        return True
     if first == "CREATE":
+        if text.dialect == "snowflake" and read_snowflake_object(sql, chunk, text, read_text):
+            return True
         return _created(sql, chunk, text, read_text)
     if first in ("APPLY", "AUTO"):
         return _captured(sql, chunk, text, read_text)
     if first == "WITH" and word_at(chunk, 2) == "AS" and word_at(chunk, 3) == "PROCEDURE":
         return read_body(chunk, text, read_text)
     return False
+
+
+_ELSEWHERE = {"postgres": ("FOREIGN",), "redshift": ("EXTERNAL",)}
+"""How a table is called whose rows are elsewhere."""
+
+
+def _foreign_table(chunk: list[Token], text: Text) -> bool:
+    """CREATE FOREIGN TABLE t (a int) SERVER s, CREATE EXTERNAL TABLE t (a int) LOCATION 's3://x'.
+
+    Not one that is made of a query.
+    """
+    words = [word_at(chunk, position) for position in range(len(chunk))]
+    if any(words[n] == "AS" and words[n + 1] in (*_QUERY, "(") for n in range(len(words) - 1)):
+        return False
+    for position in range(len(chunk) - 1):
+        if words[position] == "LOCATION" and chunk[position + 1].token_type in STRINGS:
+            text.add_file(chunk[position + 1].text)
+    start = 3
+    while word_at(chunk, start) in ("IF", "NOT", "EXISTS"):
+        start += 1
+    target, _ = name_at(chunk, start)
+    if target:
+        text.add_created(target)
+    return bool(target)
 
 
 def _rest(sql: str, chunk: list[Token], start: int) -> str:
@@ -82,6 +125,27 @@ def _created(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> b
             read_text(_rest(sql, chunk, position + 1), text)
             return True
     return False
+
+
+def _view_of_files(chunk: list[Token], text: Text) -> bool:
+    """CREATE TEMPORARY VIEW v [(a INT)] USING csv OPTIONS (path '/x', ...)."""
+    kind = next((n for n in range(1, 6) if word_at(chunk, n) == "VIEW"), 0)
+    if not kind or word_at(chunk, kind - 1) not in ("TEMP", "TEMPORARY"):
+        return False
+    while word_at(chunk, kind + 1) in ("IF", "NOT", "EXISTS"):
+        kind += 1
+    target, after = name_at(chunk, kind + 1)
+    if word_at(chunk, after) == "(":
+        after = closing(chunk, after)
+    if not target or word_at(chunk, after) != "USING":
+        return False
+    for position in range(after, len(chunk) - 1):
+        if chunk[position].text.upper() == "PATH":
+            value = next((t for t in chunk[position + 1 : position + 3] if t.text != "="), None)
+            if value is not None and value.token_type in STRINGS:
+                text.add_file(value.text)
+    text.add_created(target, temporary=True)
+    return True
 
 
 def _stream(chunk: list[Token], start: int, target: tuple[str, ...], text: Text) -> bool:
@@ -147,9 +211,15 @@ def _function(sql: str, chunk: list[Token], start: int, text: Text, read_text: R
         if word_at(chunk, position) in ("RETURN", "AS") and word_at(chunk, position + 1) in _QUERY:
             read_text(_rest(sql, chunk, position + 1), text)
             return True
-        table = word_at(chunk, position) == "AS" and word_at(chunk, position + 1) == "TABLE"
-        if table and position + 2 < len(chunk) and text.dialect == "duckdb":
+        opens_body = word_at(chunk, position) == "AS" and word_at(chunk, position + 1) == "BEGIN"
+        if opens_body and position + 2 < len(chunk) and text.dialect == "tsql":
             read_text(_rest(sql, chunk, position + 2), text)
+            return True
+        if word_at(chunk, position) == "RETURN" and text.dialect in ("databricks", "spark"):
+            return _value_of_function(sql, chunk, position + 1, text, read_text)
+        if word_at(chunk, position) == "BEGIN" and word_at(chunk, position + 1) == "ATOMIC":
+            if position + 2 < len(chunk):
+                read_text(_rest(sql, chunk, position + 2), text)
             return True
         opens = word_at(chunk, position) in ("AS", "RETURN") and word_at(chunk, position + 1) == "("
         if opens and word_at(chunk, position + 2) in _QUERY and text.dialect not in _LAKEHOUSES:
@@ -163,6 +233,25 @@ def _function(sql: str, chunk: list[Token], start: int, text: Text, read_text: R
                 read_text(body.text, text)
                 return True
     return False
+
+
+def _value_of_function(
+    sql: str, chunk: list[Token], position: int, text: Text, read_text: ReadText
+) -> bool:
+    """The queries within the expression that a function gives."""
+    found = False
+    before, text.condition = text.condition, True
+    try:
+        while position < len(chunk) - 1:
+            if word_at(chunk, position) == "(" and word_at(chunk, position + 1) in _QUERY:
+                end = closing(chunk, position)
+                read_text(sql[chunk[position + 1].start : chunk[end - 1].start], text)
+                position, found = end, True
+            else:
+                position += 1
+    finally:
+        text.condition = before
+    return found
 
 
 _AFTER_SOURCE = frozenset("KEYS IGNORE APPLY SEQUENCE COLUMNS STORED TRACK WHERE".split())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
-from sqlglot import tokenize
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from hex_assets.lineage.engine.dialects import tokenizer
+from hex_assets.lineage.engine.executed import read_executed
 from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.table_queries import table_queries
 from hex_assets.lineage.engine.words import STRINGS, closing, name_at, word_at
@@ -34,8 +36,11 @@ def read_pattern(sql: str, chunk: list[Token], text: Text, read_text: ReadText) 
         if named and "AS" in [token.text.upper() for token in chunk[view : view + 12]]:
             read_text("CREATE " + sql[chunk[view].start : chunk[-1].end + 1], text)
             return True
+    if first == "ALTER" and second in ("PROC", "PROCEDURE") and text.dialect == "tsql":
+        read_text("CREATE" + sql[chunk[0].end + 1 : chunk[-1].end + 1], text)
+        return True
     if first in ("EXECUTE", "EXEC"):
-        return _executed(sql, chunk, text, read_text)
+        return read_executed(sql, chunk, text, read_text)
     if first == "CREATE":
         if words[1:5].count("TABLE") and "FUNCTION" in words[2:6]:
             return _trained(sql, chunk, text, read_text)
@@ -107,6 +112,8 @@ def _moved_rows(chunk: list[Token], text: Text) -> bool:
         if word == "APPEND" and following == "FROM":
             return _other_table(chunk, position, ("FROM",), target, text)
         if word in ("ATTACH", "REPLACE") and following == "PARTITION":
+            if text.dialect == "postgres":  # ... FOR VALUES FROM (a) TO (b)
+                return True
             return _other_table(chunk, position, ("FROM",), target, text)
         if word == "MOVE" and following == "PARTITION":
             return _other_table(chunk, position, ("TO", "TABLE"), target, text, moves=True)
@@ -134,10 +141,23 @@ def _mutated_rows(sql: str, chunk: list[Token], text: Text, read_text: ReadText)
     if not target or word not in ("UPDATE", "DELETE") or start + 1 >= len(chunk):
         return False
     name = sql[chunk[2].start : chunk[after - 1].end + 1]
-    rest = sql[chunk[start + 1].start : chunk[-1].end + 1]
-    change = f"UPDATE {name} SET" if word == "UPDATE" else f"DELETE FROM {name}"
-    read_text(f"{change} {rest}", text)
+    for begin, end in _commands(chunk, start):
+        rest = sql[chunk[begin + 1].start : chunk[end - 1].end + 1]
+        is_update = word_at(chunk, begin) == "UPDATE"
+        change = f"UPDATE {name} SET" if is_update else f"DELETE FROM {name}"
+        read_text(f"{change} {rest}", text)
     return True
+
+
+def _commands(chunk: list[Token], start: int) -> list[tuple[int, int]]:
+    """Where each of `UPDATE a = 1 WHERE b, DELETE WHERE c` begins and ends."""
+    begins, position = [start], start + 1
+    while position < len(chunk) - 1:
+        if word_at(chunk, position - 1) == "," and word_at(chunk, position) in ("UPDATE", "DELETE"):
+            begins.append(position)
+        position = closing(chunk, position) if word_at(chunk, position) == "(" else position + 1
+    ends = [position - 1 for position in begins[1:]]
+    return list(zip(begins, [*ends, len(chunk)], strict=True))
 
 
 def _inserted_data(chunk: list[Token], text: Text) -> bool:
@@ -181,32 +201,6 @@ def _other_table(
     return False
 
 
-def _executed(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
-    """SQL in a string that is run at once; what is in a variable is not known."""
-    if len(chunk) == 2:  # the tokenizer keeps what follows the word as one string
-        try:
-            rest = tokenize(sql[chunk[0].end + 1 : chunk[-1].end + 1], text.dialect or None)
-        except SqlglotError:
-            return False
-        chunk = [chunk[0], *rest]
-    words = [token.text.upper() for token in chunk[:12]]
-    immediate = words[0] == "EXECUTE" and words[1:2] == ["IMMEDIATE"]
-    batch = text.dialect == "tsql" and words[1:2] == ["("]
-    if "SP_EXECUTESQL" in words[1:6]:
-        batch = True
-    if not immediate and not batch:
-        return False
-    places = [n for n, token in enumerate(chunk[:6]) if token.token_type in STRINGS]
-    body = [chunk[places[0]]] if places else []
-    around = chunk[1 : places[0] + 2] if places else chunk[1:8]
-    joined = any(token.text in ("||", "+", "@") for token in around)
-    if body and not joined:
-        read_text(body[0].text, text)
-    else:
-        text.miss("dynamic", "the statement is made of strings when it runs")
-    return True
-
-
 def read_body(chunk: list[Token], text: Text, read_text: ReadText) -> bool:
     """The SQL in the quoted body of a procedure or a block."""
     language = "SQL"
@@ -227,7 +221,7 @@ def _within(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bo
     """BigQuery's ASSERT condition [AS 'x'], and PREPARE p [(int)] AS | FROM query."""
     if len(chunk) == 2 and chunk[1].token_type in STRINGS:  # kept as a string by the tokenizer
         try:
-            rest = tokenize(sql[chunk[0].end + 1 : chunk[-1].end + 1], text.dialect or None)
+            rest = tokenizer(text.dialect).tokenize(sql[chunk[0].end + 1 : chunk[-1].end + 1])
         except SqlglotError:
             return False
         base, chunk = sql[chunk[0].end + 1 : chunk[-1].end + 1], [chunk[0], *rest]
@@ -268,6 +262,11 @@ def _trained(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> b
             end = closing(chunk, position + 1)
             read_text(sql[chunk[position + 1].end + 1 : chunk[end - 1].start], text)
             return True
+        if word == "FROM" and text.dialect == "redshift":  # FROM table TARGET column
+            parts, _ = name_at(chunk, position + 1)
+            text.add_source(parts)
+            text.understood()
+            return bool(parts)
         if word == "AS" and following in {*_QUERY_STARTS, "("}:
             read_text(sql[chunk[position + 1].start : chunk[-1].end + 1], text)
             return True
@@ -288,21 +287,24 @@ def _cloned(chunk: list[Token], text: Text) -> bool:
             source, _ = _name_after(chunk, position + 1, "AS")
             if not target or not source:
                 return False
+            temporary = any(word_at(chunk, n) in ("TEMP", "TEMPORARY") for n in range(names[0]))
             text.add_source(source)
-            text.add_created(target)
+            text.add_created(target, temporary=temporary, copied=source)
             return True
     return False
 
 
 def _pivoted_table(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
     """DuckDB's CREATE TABLE t AS PIVOT ..., which means CREATE TABLE t AS FROM (PIVOT ...)."""
-    inserts = word_at(chunk, 0) == "INSERT"
-    for position in range(2, min(len(chunk), 12)):
-        before = word_at(chunk, position - 1)
-        if inserts and word_at(chunk, position) in ("SELECT", "WITH", "FROM"):
-            return False
-        starts = before == "AS" or (inserts and before not in (".", "INTO"))
-        if word_at(chunk, position) in ("PIVOT", "UNPIVOT") and starts:
+    inserted = 0
+    if word_at(chunk, 0) == "INSERT":
+        into = next((n for n in range(1, 5) if word_at(chunk, n) == "INTO"), 0)
+        _, inserted = name_at(chunk, into + 1)
+        inserted = closing(chunk, inserted) if word_at(chunk, inserted) == "(" else inserted
+        inserted += 2 if word_at(chunk, inserted) == "BY" else 0
+    for position in range(2, min(len(chunk), max(12, inserted + 1))):
+        starts = inserted == position if inserted else word_at(chunk, position - 1) == "AS"
+        if starts and _pivots(chunk, position):
             start = chunk[position].start
             query = sql[start : chunk[-1].end + 1]
             read_text(f"{sql[chunk[0].start : start]} FROM ({query})", text)
@@ -310,6 +312,16 @@ def _pivoted_table(sql: str, chunk: list[Token], text: Text, read_text: ReadText
     return False
 
 
+def _pivots(chunk: list[Token], position: int) -> bool:
+    """Whether a PIVOT or UNPIVOT statement begins here, maybe with CTEs before it."""
+    if word_at(chunk, position) == "WITH":
+        while position < len(chunk) and word_at(chunk, position) not in _AFTER_CTES:
+            is_open = chunk[position].token_type == TokenType.L_PAREN
+            position = closing(chunk, position) if is_open else position + 1
+    return word_at(chunk, position) in ("PIVOT", "UNPIVOT")
+
+
+_AFTER_CTES = frozenset({"SELECT", "FROM", "PIVOT", "UNPIVOT", "VALUES"})
 _LIST = frozenset({TokenType.L_PAREN, TokenType.R_PAREN, TokenType.COMMA})
 
 
@@ -328,6 +340,8 @@ def _recursive_view(sql: str, chunk: list[Token], text: Text, read_text: ReadTex
         names = ", ".join(sql[t.start : t.end + 1] for t in listed)
         columns = f"({names})" if names else ""
         query = sql[chunk[position + 1].start : chunk[-1].end + 1]
+        if after - start > 1:  # the view may name itself in full
+            query = re.sub(rf'(?<![\w."]){re.escape(name)}(?![\w."])', own, query)
         read_text(
             f"CREATE VIEW {name} {columns} AS WITH RECURSIVE {own} {columns} AS ({query}) "
             f"SELECT {names or '*'} FROM {own}",

@@ -59,7 +59,7 @@ def pick_of(item: exp.Expr, *, within: bool = False) -> Pick | None:
         star = value.this
         match = _like(value)
         return Pick(star, match, alias) if isinstance(star, exp.Star) and match else None
-    if isinstance(value, exp.Star) and applied:
+    if applied and (isinstance(value, exp.Star) or _is_qualified_star(value)):
         return Pick(value, _ANY, alias, tuple(applied))
     if within and isinstance(value, exp.Dot):  # ClickHouse's t.COLUMNS('re')
         value = _qualified(value)
@@ -93,10 +93,42 @@ def picked_by(node: exp.Columns) -> tuple[exp.Expr, Match | None]:
     if isinstance(value, exp.Array) and all(isinstance(i, exp.Literal) for i in value.expressions):
         names = "|".join(re.escape(literal.name) for literal in value.expressions)
         return star, re.compile(names, re.IGNORECASE).fullmatch
-    if isinstance(value, exp.Lambda) and isinstance(value.this, _LIKES):
-        parameters = [parameter.name for parameter in value.expressions]
-        return star, _like(value.this) if parameters == [value.this.this.name] else None
+    if isinstance(value, exp.Lambda) and len(value.expressions) == 1:
+        return star, _test(value.this, value.expressions[0].name)
     return star, None
+
+
+def _test(node: exp.Expr, parameter: str) -> Match | None:
+    """A test of a column's name, such as `c -> c LIKE 'a%' AND c <> 'ab'`."""
+    if isinstance(node, exp.Paren):
+        return _test(node.this, parameter)
+    if isinstance(node, exp.Not):
+        inner = _test(node.this, parameter)
+        return None if inner is None else _without(inner)
+    if isinstance(node, (exp.And, exp.Or)):
+        left, right = _test(node.this, parameter), _test(node.expression, parameter)
+        if left is None or right is None:
+            return None
+        if isinstance(node, exp.And):
+            return lambda name: left(name) and right(name)
+        return lambda name: left(name) or right(name)
+    if not isinstance(node, (*_LIKES, exp.EQ, exp.NEQ, exp.In, exp.RegexpLike)):
+        return None
+    if node.this.name != parameter or isinstance(node.this, exp.Literal):
+        return None
+    if isinstance(node, _LIKES):
+        return _like(node)
+    values = node.expressions if isinstance(node, exp.In) else [node.expression]
+    if not values or not all(isinstance(item, exp.Literal) and item.is_string for item in values):
+        return None
+    if isinstance(node, exp.RegexpLike):
+        return _searching(values[0].name)
+    same = re.compile("|".join(re.escape(item.name) for item in values)).fullmatch
+    return _without(same) if isinstance(node, exp.NEQ) else same
+
+
+def _without(match: Match) -> Match:
+    return lambda name: None if match(name) else _ANY(name)
 
 
 def _qualified(value: exp.Dot) -> exp.Expr:
@@ -125,6 +157,12 @@ def _searching(text: str) -> Match | None:
         return None
 
 
+def hides(name: str, except_: exp.Expr) -> bool:
+    """Whether ClickHouse's `* EXCEPT ('re')` leaves out a column."""
+    match = _searching(except_.name) if isinstance(except_, exp.Literal) else None
+    return match is not None and match(name) is not None
+
+
 def like_of(text: str) -> re.Pattern[str]:
     """The expression of Snowflake's ILIKE pattern over folded names."""
     return re.compile(_expression(text.casefold(), _PERCENT))
@@ -150,6 +188,4 @@ def _like(node: exp.Expr) -> Match | None:
             return None
         flags = re.IGNORECASE if isinstance(node, exp.ILike) else 0
         found = re.compile(_expression(pattern.name, words), flags | re.DOTALL).fullmatch
-    if found is None or not node.args.get("negate"):
-        return found
-    return lambda name: None if found(name) else _ANY(name)
+    return _without(found) if found is not None and node.args.get("negate") else found

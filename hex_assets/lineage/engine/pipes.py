@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-Tokens = list[Token]
+from hex_assets.lineage.engine.rewriting import Tokens, items_of
 
 
 def with_known_operators(tokens: Tokens, files: list[str]) -> Tokens:
@@ -48,7 +48,7 @@ def _known(word: str, like: Token, rest: Tokens) -> Tokens:
         return select
     if word == "DROP":
         return [*select, _token(TokenType.EXCEPT, "EXCEPT", like), opens, *rest, closes]
-    items = _split(rest)
+    items = items_of(rest)
     if word == "SET":
         changed: Tokens = []
         for item in items:
@@ -63,26 +63,67 @@ def _known(word: str, like: Token, rest: Tokens) -> Tokens:
     return [*select, _token(TokenType.EXCEPT, "EXCEPT", like), opens, *old, closes, *new]
 
 
-def _split(tokens: Tokens) -> list[Tokens]:
-    """The items of a list, at its own commas."""
-    items: list[Tokens] = [[]]
-    depth = 0
-    for token in tokens:
-        kind = token.token_type
-        depth += (kind in _OPEN) - (kind in _CLOSE)
-        if depth == 0 and kind == TokenType.COMMA:
-            items.append([])
-        else:
-            items[-1].append(token)
-    return [item for item in items if item]
-
-
-_OPEN = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET})
-_CLOSE = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET})
-
-
 def _token(kind: TokenType, text: str, like: Token) -> Token:
     return Token(kind, text, like.line, like.col, like.start, like.end)
+
+
+_SETS = frozenset({"UNION", "INTERSECT", "EXCEPT", "MINUS"})
+_LIKE_ORDER = frozenset({"DISTRIBUTE BY", "CLUSTER BY", "SORT BY"})
+
+
+def with_spark_operators(tokens: Tokens, files: list[str]) -> Tokens:
+    """What Spark's pipes have beside BigQuery's, in words that sqlglot knows.
+
+    A query before them, a set operation's query without parentheses, OFFSET, rows distributed.
+    """
+    if not any(token.token_type == TokenType.PIPE_GT for token in tokens):
+        return tokens
+    kept: Tokens = []
+    closes: set[int] = set()
+    for position, token in enumerate(tokens):
+        if position in closes:
+            kept.append(_token(TokenType.R_PAREN, ")", token))
+        before = tokens[position - 1].token_type if position else TokenType.L_PAREN
+        if before == TokenType.L_PAREN and _is_piped(tokens, position):
+            kept += [_token(TokenType.FROM, "FROM", token), _token(TokenType.L_PAREN, "(", token)]
+            closes.add(_end(tokens, position))
+        kept += _known_words(token) if before == TokenType.PIPE_GT else [token]
+        if _opens_query(tokens, position):
+            kept.append(_token(TokenType.L_PAREN, "(", token))
+            closes.add(_end(tokens, position + 1))
+    if len(tokens) in closes:
+        kept.append(_token(TokenType.R_PAREN, ")", tokens[-1]))
+    return kept
+
+
+def _known_words(token: Token) -> Tokens:
+    word = token.text.upper()
+    if word == "OFFSET":
+        return [_token(TokenType.LIMIT, "LIMIT", token)]
+    if word in _LIKE_ORDER:
+        return [_token(TokenType.ORDER_BY, "ORDER BY", token)]
+    if word == "MINUS":
+        return [_token(TokenType.EXCEPT, "EXCEPT", token)]
+    return [token]
+
+
+def _is_piped(tokens: Tokens, start: int) -> bool:
+    if tokens[start].text.upper() not in ("SELECT", "TABLE", "VALUES"):
+        return False
+    end = _end(tokens, start)
+    return end < len(tokens) and tokens[end].token_type == TokenType.PIPE_GT
+
+
+def _opens_query(tokens: Tokens, position: int) -> bool:
+    """Whether the last word of `|> UNION ALL BY NAME` stands here, and a bare query follows."""
+    if position + 1 >= len(tokens) or tokens[position + 1].token_type == TokenType.L_PAREN:
+        return False
+    start = position
+    while start > 0 and tokens[start].text.upper() in ("ALL", "DISTINCT", "BY", "NAME"):
+        start -= 1
+    piped = start > 0 and tokens[start - 1].token_type == TokenType.PIPE_GT
+    bare = tokens[position + 1].text.upper() in ("SELECT", "TABLE", "VALUES", "WITH")
+    return piped and bare and tokens[start].text.upper() in _SETS
 
 
 def with_unnest(tokens: Tokens, files: list[str]) -> Tokens:

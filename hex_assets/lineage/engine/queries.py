@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from hex_assets.lineage.engine.dialects import IMPLICIT_RECURSION
+from hex_assets.lineage.engine.clickhouse import as_lambda, later_aliases
+from hex_assets.lineage.engine.dialects import (
+    ANY_ORDER,
+    BARE_ORDER,
+    IMPLICIT_RECURSION,
+    INPUT_ONLY,
+    PIPES,
+)
 from hex_assets.lineage.engine.projections import ProjectionReader
-from hex_assets.lineage.engine.reading import Cte, Env
+from hex_assets.lineage.engine.reading import Cte, Env, Malformed
 from hex_assets.lineage.engine.relations import (
+    MAYBE,
     NOTHING,
     Derived,
     Origins,
@@ -19,10 +27,13 @@ from hex_assets.lineage.engine.relations import (
     united,
 )
 from hex_assets.lineage.engine.scopes import Scope
+from hex_assets.lineage.engine.structs import as_value
 
 _DATA_MODIFYING = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
 _FILTERS = ("prewhere", "where", "connect")
 _LATE_FILTERS = ("having", "qualify")
+MAX_STEPS = 4
+"""Of a recursion: each may move a value on by one column."""
 _ORDERS = ("order", "sort", "cluster", "distribute")
 
 
@@ -64,18 +75,24 @@ class QueryReader(ProjectionReader):
         env = dict(env)
         recursive = bool(clause.args.get("recursive"))
         added = []
+        ordered = not recursive and self.dialect not in ANY_ORDER
         for item in clause.expressions:
             alias = item.args.get("alias")
             names = [column.name for column in alias.columns] if alias is not None else []
             cte = Cte(item.this, env if recursive else dict(env), names)
             cte.scalar = bool(item.args.get("scalar"))
+            if cte.scalar and self.dialect == "clickhouse":
+                cte.node = as_lambda(cte.node)
             key = item.alias.casefold()
             if not recursive and self.dialect in IMPLICIT_RECURSION and _recurs(item.this, key):
                 cte.env[key] = cte
             env[key] = cte
             added.append((item, cte))
-            if not recursive and not _is_expression(cte):
+            if ordered and not _is_expression(cte):
                 self.read_cte(cte, outer)
+        if not recursive and not ordered:
+            for item, cte in added:  # each sees all others, but not itself
+                cte.env.update({i.alias.casefold(): c for i, c in added if i is not item})
         for _, cte in added:
             if not _is_expression(cte):
                 self.read_cte(cte, outer)
@@ -114,14 +131,17 @@ class QueryReader(ProjectionReader):
 
     def tail(self, node: exp.Expr, relation: Relation, env: Env, outer: Scope | None) -> None:
         """ORDER BY and LIMIT of a set operation or of a query in parentheses."""
+        scope = Scope(self.dialect, parent=outer)
+        for clause in ("limit", "offset"):
+            if node.args.get(clause) is not None:
+                self.reading.use(self.origins(node.args[clause], scope, env), "filter")
         order = node.args.get("order")
         if order is None:
             return
-        scope = Scope(self.dialect, parent=outer)
-        scope.aliases = {name.casefold(): origins for name, origins in relation.star()}
         items = relation.star()
+        scope.aliases = {name.casefold(): origins for name, origins in items}
         for ordered in order.expressions:
-            self.reading.use(self._positional(ordered, items, scope, env), "order")
+            self.reading.use(self._ordering(ordered, items, scope, env), "order")
 
     def set_operation(
         self,
@@ -138,19 +158,49 @@ class QueryReader(ProjectionReader):
             spine.append(item)
             item = item.this
         for operation in spine:
+            if operation.args.get("joins"):  # of its last branch, behind a MATCH_RECOGNIZE
+                raise Malformed("which branch of a set operation joins a table is not kept")
             env = self.ctes(operation, env, outer)
         result: Relation = self.query(item, env, outer)
         for operation in reversed(spine):
             if anchor is not None:
                 anchor.relation = renamed(result, anchor.names)
             right = self.query(operation.expression, env, outer)
+            if anchor is not None:
+                right = self._repeated(operation, result, right, env, outer, anchor)
             only_left = isinstance(operation, (exp.Except, exp.Intersect))
             if only_left:
-                self.reading.use(right.row(), "filter")
+                self.reading.use(result.row() | right.row(), "filter")
             else:
                 result = united(result, right, bool(operation.args.get("by_name")))
+                if operation.args.get("distinct"):
+                    self.reading.use(result.row(), "group")
             self.tail(operation, result, env, outer)
         return result
+
+    def _repeated(
+        self,
+        operation: exp.SetOperation,
+        first: Relation,
+        step: Relation,
+        env: Env,
+        outer: Scope | None,
+        anchor: Cte,
+    ) -> Relation:
+        """The step of a recursion, read again until no column comes from a new one."""
+        if isinstance(operation, (exp.Except, exp.Intersect)) or step.is_open():
+            return step
+        by_name = bool(operation.args.get("by_name"))
+        before = [origins for _, origins in first.star()]
+        for _ in range(MAX_STEPS):
+            whole = united(first, step, by_name)
+            after = [origins for _, origins in whole.star()]
+            if after == before or whole.is_open():
+                break
+            before = after
+            anchor.relation = renamed(whole, anchor.names)
+            step = self.query(operation.expression, env, outer)
+        return step
 
     def values(self, node: exp.Values, env: Env, outer: Scope | None) -> Relation:
         """VALUES as rows; constants come from nowhere."""
@@ -179,22 +229,28 @@ class QueryReader(ProjectionReader):
             if cte.scalar and cte.relation is not None:
                 scope.scalars[key] = cte.relation.row()
             elif cte.scalar:
-                scope.named[key] = cte.node
+                scope.named[key] = cte
         args = node.args
         scope.windows = {w.name.casefold(): w for w in args.get("windows") or ()}
+        if self.dialect == "clickhouse":
+            in_clauses = self.reading.aliases_in_clauses
+            scope.later.expressions = later_aliases(node, in_clauses=in_clauses)
         self.from_clause(node, scope, env)
         if "connect" in args:
             scope.aliases["level"] = NOTHING  # the depth; of a table only where the catalog has it
         if self.dialect in ("databricks", "spark"):
             self.time_windows(node, scope, env)
         relation = self.projections(node, scope, env)
+        if self.dialect in PIPES and node.expressions and type(node.expressions[0]) is exp.Star:
+            relation.behind = scope.sources
         late = scope.allows_lateral_aliases()
         for clause in _FILTERS:
             if clause in args:
                 self.reading.use(self.origins(args[clause], scope, env, aliases=late), "filter")
         for clause in _LATE_FILTERS:
             if clause in args:
-                found = self.origins(args[clause], scope, env, aliases=True, prefer_alias=True)
+                known = clause != "having" or self.dialect not in INPUT_ONLY
+                found = self.origins(args[clause], scope, env, aliases=known, prefer_alias=True)
                 self.reading.use(found, "filter")
         self.grouping(node, relation, scope, env)
         items = relation.items if isinstance(relation, Derived) else []
@@ -202,17 +258,25 @@ class QueryReader(ProjectionReader):
         positions = plain if len(plain) == len(items) else []
         for clause in _ORDERS:
             for ordered in args[clause].expressions if args.get(clause) is not None else ():
-                self.reading.use(self._positional(ordered, positions, scope, env), "order")
+                self.reading.use(self._ordering(ordered, positions, scope, env), "order")
         distinct = args.get("distinct")
-        if distinct is not None and distinct.args.get("on") is not None:
-            found = self.origins(distinct.args["on"], scope, env, aliases=True)
-            self.reading.use(found, "group")
+        if distinct is not None and distinct.args.get("on") is None:
+            self.reading.use(relation.row(), "group")
+        elif distinct is not None:
+            for item in distinct.args["on"].expressions:
+                self.reading.use(self._ordering(item, positions, scope, env), "group")
         for window in args.get("windows") or ():
             self.window(window, scope, env, True)
         for clause in ("limit", "offset"):
             if args.get(clause) is not None:
-                self.origins(args[clause], scope, env)
-        return relation
+                self.reading.use(self.origins(args[clause], scope, env), "filter")
+        if self.dialect != "bigquery":
+            return relation
+        whole: Relation = relation
+        if args.get("kind") == "VALUE":
+            whole = as_value(relation) or Produced(relation.row(), [relation.star()[0][0]], MAYBE)
+        self.reading.kept[id(node)] = whole
+        return whole
 
     def time_windows(self, node: exp.Select, scope: Scope, env: Env) -> None:
         """Spark's GROUP BY window(ts, '5 minutes') makes a column `window` of the time."""
@@ -232,32 +296,64 @@ class QueryReader(ProjectionReader):
             for projection, (_, origins) in zip(node.expressions, columns, strict=False):
                 if not projection.find(exp.AggFunc):
                     self.reading.use(origins, "group")
-        expressions = list(group.expressions)
-        for kind in ("grouping_sets", "cube", "rollup"):
-            expressions.extend(group.args.get(kind) or ())
-        for item in expressions:
-            if _position(item) is not None:
-                found = self._positional(item, columns, scope, env)
-            else:
-                found = self.origins(item, scope, env, aliases=True)
+        for item in _keys(group):
+            found = _positional(item, columns)
+            if found is None:
+                bare = isinstance(item, exp.Column) or self.dialect not in INPUT_ONLY
+                found = self.origins(item, scope, env, aliases=bare)
             self.reading.use(found, "group")
 
-    def _positional(
+    def _ordering(
         self,
         item: exp.Expr,
         columns: list[tuple[str, Origins]],
         scope: Scope,
         env: Env,
     ) -> Origins:
-        position = _position(item)
-        if position is not None:
-            return columns[position - 1][1] if 0 < position <= len(columns) else NOTHING
-        return self.origins(item, scope, env, aliases=True, prefer_alias=True)
+        """The origins of an item of ORDER BY: an output column by position or name, or any."""
+        found = _positional(item, columns)
+        if found is not None:
+            return found
+        value = item.this if isinstance(item, exp.Ordered) else item
+        bare = isinstance(value, exp.Column)
+        if bare and value.args.get("table") is None:
+            key = value.name.casefold()
+            for name, origins in columns:
+                if name.casefold() == key:
+                    return origins
+        known = bare or self.dialect not in BARE_ORDER
+        return self.origins(item, scope, env, aliases=known, prefer_alias=True)
+
+
+def _keys(group: exp.Expr) -> list[exp.Expr]:
+    """The expressions that a GROUP BY groups by, also those in its ROLLUP, CUBE and sets."""
+    pending = list(group.expressions)
+    for kind in ("grouping_sets", "cube", "rollup"):
+        pending.extend(group.args.get(kind) or ())
+    keys: list[exp.Expr] = []
+    while pending:
+        item = pending.pop()
+        if isinstance(item, (exp.GroupingSets, exp.Cube, exp.Rollup, exp.Tuple)):
+            pending.extend(item.expressions)
+        elif isinstance(item, exp.Paren):
+            pending.append(item.this)
+        elif isinstance(item, exp.Expr):
+            keys.append(item)
+    keys.reverse()
+    return keys
 
 
 def _is_expression(cte: Cte) -> bool:
     """Whether it names an expression over the columns of the query that uses it."""
     return cte.scalar and not isinstance(cte.node, exp.Query)
+
+
+def _positional(item: exp.Expr, columns: list[tuple[str, Origins]]) -> Origins | None:
+    """The origins of the output column that a number stands for; None where it is no number."""
+    position = _position(item)
+    if position is None:
+        return None
+    return columns[position - 1][1] if 0 < position <= len(columns) else NOTHING
 
 
 def _position(item: exp.Expr) -> int | None:

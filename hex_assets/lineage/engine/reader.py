@@ -8,9 +8,21 @@ from typing import Any
 
 from sqlglot import exp
 
+from hex_assets.lineage.engine.clickhouse import in_name, joined_value, nested_column
+from hex_assets.lineage.engine.mysql import is_clock
 from hex_assets.lineage.engine.reading import Env, Malformed, Reading
-from hex_assets.lineage.engine.relations import NO, NOTHING, SURE, Origins, Relation, merged
+from hex_assets.lineage.engine.relations import (
+    NO,
+    NOTHING,
+    SURE,
+    UNSURE,
+    WEAK,
+    Origins,
+    Relation,
+    merged,
+)
 from hex_assets.lineage.engine.scopes import Scope
+from hex_assets.lineage.engine.words import JINJA_NAME
 
 MODEL_FUNCTIONS = (
     *(exp.Predict, exp.MLForecast, exp.GenerateEmbedding, exp.MLTranslate),
@@ -19,9 +31,15 @@ MODEL_FUNCTIONS = (
 """BigQuery's functions of a model, which comes first and is no table."""
 _OF_PROMPT = (exp.GenerateBool, exp.GenerateInt, exp.GenerateDouble)
 """BigQuery's functions of a prompt, of which the parser takes a column for a table."""
-_WITH_NAMES = (*MODEL_FUNCTIONS, *_OF_PROMPT, exp.JSONValue)
+_JSON_TYPES = {exp.JSONValue: "returning", exp.JSONObject: "return_type"}
+"""Functions of which one argument is the type that they return."""
+_WITH_NAMES = (*MODEL_FUNCTIONS, *_OF_PROMPT, *_JSON_TYPES)
 _METHODS = {
-    "tsql": frozenset("value query nodes exist tostring stastext stdistance".split()),
+    "tsql": frozenset(
+        "value query nodes exist modify tostring stastext stdistance stx sty starea stlength "
+        "stintersects stcontains stwithin stbuffer getancestor getdescendant getlevel "
+        "isdescendantof".split()
+    ),
     "duckdb": frozenset(
         "upper lower trim ltrim rtrim len length replace split string_split contains starts_with "
         "substr substring list_transform list_filter list_sort list_distinct apply filter round "
@@ -30,10 +48,12 @@ _METHODS = {
 }
 """Methods of a column's value; `schema.name(...)` is a function."""
 _UNIT_FIRST = frozenset(
-    "timestampadd timestampdiff dateadd datediff datediff_big date_diff datetrunc "
-    "date_bucket".split()
+    "timestampadd timestampdiff dateadd datediff datediff_big date_diff datetrunc datepart "
+    "nextval lastval date_bucket table".split()
 )
-"""Functions that take a bare word such as HOUR before their values."""
+"""Functions that take a bare word such as HOUR, a sequence, or a table before their values."""
+_UNITS = frozenset("year quarter month week day hour minute second".split())
+"""Units that TRUNC of a date takes as a bare word after it."""
 
 
 class ExpressionReader:
@@ -49,6 +69,10 @@ class ExpressionReader:
 
     def picked_row(self, node: exp.Columns, scope: Scope, env: Env) -> Origins:
         """The columns that COLUMNS(...) picks."""
+        raise NotImplementedError
+
+    def fields(self, node: exp.Expr, scope: Scope, env: Env) -> Relation | None:
+        """The fields of an expression's structs, where they are told."""
         raise NotImplementedError
 
     def table_argument(self, table: exp.Table, scope: Scope, env: Env) -> Origins:
@@ -79,19 +103,19 @@ class ExpressionReader:
                 stack += children
                 continue
             if isinstance(item, exp.Column):
-                found.append(self.column(item, scope, aliases, prefer_alias))
+                found.append(self.column(item, scope, env, aliases, prefer_alias))
                 continue
-            if isinstance(item, (exp.Select, exp.SetOperation)):
+            if isinstance(item, (exp.Select, exp.SetOperation, exp.Pivot)):
                 found.append(self.query(item, env, scope).row())
                 continue
             if isinstance(item, exp.In) and self.dialect == "clickhouse":
-                field = item.args.get("field")
-                if isinstance(field, exp.Column) and self.in_table(field, scope, env):
+                table = in_name(item, env)
+                if table is not None and self.in_table(table, scope, env):
                     stack.append(item.this)
                     continue
             if isinstance(item, _WITH_NAMES):  # of a model, of a type
-                is_json = isinstance(item, exp.JSONValue)
-                name = item.args.get("returning") if is_json else item.this
+                is_json = kind in _JSON_TYPES
+                name = item.args.get(_JSON_TYPES[kind]) if is_json else item.this
                 if is_json or isinstance(name, exp.Table):
                     stack.extend(child for child in _children(item) if child is not name)
                     if isinstance(item, _OF_PROMPT) and isinstance(name, exp.Table):
@@ -106,8 +130,14 @@ class ExpressionReader:
                 continue
             elif isinstance(item, exp.DataType):
                 continue
+            elif isinstance(item, exp.ModelAttribute):  # db.s.model!PREDICT(a)
+                stack.append(item.expression)
+                continue
             elif isinstance(item, exp.Table):
                 found.append(self.table_argument(item, scope, env))
+                continue
+            elif isinstance(item, exp.NestedJSONSelect):  # ClickHouse's doc.^part
+                stack.append(item.this)
                 continue
             elif isinstance(item, exp.Columns):
                 found.append(self.picked_row(item, scope, env))
@@ -121,6 +151,11 @@ class ExpressionReader:
                 found.append(value)
                 continue
             elif isinstance(item, exp.Dot) and not isinstance(item.this, exp.Column):
+                own = self.fields(item.this, scope, env) if self.dialect == "bigquery" else None
+                answer = own.lookup(item.name.casefold(), item.name) if own else None
+                if answer is not None and answer[0] != NO:
+                    found.append(answer[1])
+                    continue
                 stack.extend(self.dotted(item, scope, aliases))
                 continue
             elif isinstance(item, exp.Lambda):
@@ -136,11 +171,17 @@ class ExpressionReader:
             elif isinstance(item, exp.Star) and not isinstance(item.parent, _COUNTS):
                 found.append(_whole_row(item, scope))
                 continue
-            if isinstance(item, exp.Anonymous) and item.name.casefold() in _UNIT_FIRST:
-                given = item.expressions
-                bare = bool(given) and isinstance(given[0], exp.Column) and not given[0].table
-                stack.extend(reversed(given[1:] if bare else given))
-                continue
+            if isinstance(item, exp.Anonymous) and self.dialect == "clickhouse":
+                found.append(joined_value(item, self.reading))
+                found.append(self.called_lambda(item.name.casefold(), scope))
+            elif isinstance(item, exp.Anonymous):
+                if len(item.expressions) == 1 and item.name.casefold() == "table":
+                    stack.append(_as_table(item.expressions[0]))
+                    continue
+                values = _without_unit(item)
+                if values is not None:
+                    stack.extend(reversed(values))
+                    continue
             children = [child for child in _children(item) if not isinstance(child, exp.Identifier)]
             stack.extend(reversed(children))
         return merged(found) if len(found) != 1 else found[0]
@@ -150,17 +191,25 @@ class ExpressionReader:
         parts = [part.name for part in field.parts]
         key = parts[0].casefold()
         if len(parts) == 1:
-            if key in scope.aliases or key in scope.scalars or key in scope.named:
+            known = (scope.aliases, scope.scalars, scope.named, scope.later.expressions)
+            if any(key in names for names in known):
                 return False
             cte = env.get(key)
             if cte is not None:
                 return not cte.scalar
             if scope.unqualified(parts[0], prefer_alias=False, aliases=False)[0] == SURE:
                 return False
-        elif scope.relation_named([key]) is not None:
+        elif self.is_column(parts, scope):
             return False
         self.reading.source(tuple(parts))
         return True
+
+    def is_column(self, parts: list[str], scope: Scope) -> bool:
+        """Whether `a.b` is a column of a relation in force, or a field of its column."""
+        starts = [parts[:length] for length in range(1, len(parts))]
+        if any(self.starred(start, scope) is not None for start in starts):
+            return True
+        return scope.unqualified(parts[0], prefer_alias=False, aliases=True)[0] == SURE
 
     def dotted(self, node: exp.Dot, scope: Scope, aliases: bool) -> list[exp.Expr]:
         """The parts of `a.b.method(c)`, which the parser keeps as names: column, arguments."""
@@ -174,7 +223,9 @@ class ExpressionReader:
         after.reverse()
         values = [item for item in after if not isinstance(item, exp.Identifier)]
         if not isinstance(base, exp.Identifier):
-            if self.dialect in _METHODS:
+            if isinstance(base, exp.Paren) and isinstance(after[0], exp.Identifier):
+                base = self.field_of_row(base, after[0], scope)
+            if self.dialect in _METHODS or isinstance(base, exp.Paren):
                 _as_columns(base)
             return [base, *values]
         names = [base]
@@ -191,6 +242,16 @@ class ExpressionReader:
             values.append(exp.Column(this=base.copy()))
         return values
 
+    def field_of_row(self, row: exp.Paren, field: exp.Identifier, scope: Scope) -> exp.Expr:
+        """The column that `(t).a` is where t is a table and no column; else the value itself."""
+        name = row.this
+        if not isinstance(name, exp.Column) or name.args.get("table") is not None:
+            return row
+        relation = scope.relation_named([name.name.casefold()])
+        if relation is None or relation.lookup(name.name.casefold(), name.name)[0] == SURE:
+            return row
+        return exp.Column(this=field.copy(), table=name.this.copy())
+
     def lambda_body(self, node: exp.Lambda, scope: Scope, env: Env, aliases: bool) -> Origins:
         """The columns of a lambda, whose parameters are no columns."""
         if self.dialect in _JSON_ARROWS and _is_json_path(node, self.dialect):
@@ -200,7 +261,7 @@ class ExpressionReader:
         inner.scalars = {p.name.casefold(): NOTHING for p in node.expressions}
         if aliases:
             inner.scalars = {**scope.aliases, **inner.scalars}
-        return self.origins(node.this, inner, env)
+        return self.origins(node.this, inner, env, aliases=aliases)
 
     def window(self, node: exp.Window, scope: Scope, env: Env, aliases: bool) -> None:
         """PARTITION BY and ORDER BY of a window."""
@@ -210,52 +271,145 @@ class ExpressionReader:
         if order is not None:
             self.reading.use(self.origins(order, scope, env, aliases=aliases), "order")
 
-    def column(self, node: exp.Column, scope: Scope, aliases: bool, prefer_alias: bool) -> Origins:
+    def column(
+        self, node: exp.Column, scope: Scope, env: Env, aliases: bool, prefer_alias: bool
+    ) -> Origins:
         """The origins of a column reference."""
         if isinstance(node.this, exp.Star):
             qualifier = [part.name for part in node.parts[:-1]]
             relation = self.starred(qualifier, scope)
             return relation.row() if relation is not None else NOTHING
         name = node.name
-        if not name:  # a file's $1
+        if not name or JINJA_NAME in name:  # a file's $1; a template's value, which is no column
             return NOTHING
         table = node.args.get("table")
+        if self.reading.parameters and node.parts[0].name.casefold() in self.reading.parameters:
+            return NOTHING
         if table is None:
-            level: Scope | None = scope
-            while level is not None and self.dialect == "clickhouse":
-                expression = level.named.pop(name.casefold(), None)
-                if expression is not None:  # left out while it is read: it may use a like column
-                    found = self.origins(expression, level, {}, aliases=aliases)
-                    level.named[name.casefold()] = expression
-                    return found
-                level = level.parent
-            answer = scope.unqualified(name, prefer_alias=prefer_alias, aliases=aliases)
-            if not answer[1] and (answer[0] == NO or answer[0] == 1):
+            if self.dialect == "clickhouse":
+                value = self.named_value(name.casefold(), scope, env, aliases)
+                if value is not None:
+                    return value
+            elif self.dialect == "mysql" and is_clock(node):
+                return NOTHING
+            row = self.dialect != "bigquery" or _takes_row(node)
+            answer = scope.unqualified(name, prefer_alias=prefer_alias, aliases=aliases, row=row)
+            if answer[0] != SURE and name.casefold() in self.reading.variables:
+                return NOTHING
+            if not answer[1] and (answer[0] in (NO, WEAK) or answer is UNSURE):
                 self.reading.unresolved.setdefault(name)
             return answer[1]
+        if self.reading.has_structs:
+            found = scope.field([part.name for part in node.parts])
+            if found is not None:
+                return found[1]
         is_short = node.args.get("db") is None
         qualifiers = [table.name] if is_short else [part.name for part in node.parts[:-1]]
         resolved = scope.qualified(qualifiers, name)
+        if resolved is None and name.upper() == "NEXTVAL" and self.dialect == "snowflake":
+            return NOTHING  # of a sequence
+        if resolved is None and qualifiers[0].casefold() in self.reading.variables:
+            return NOTHING  # the row of a FOR, a struct
+        if self.dialect == "clickhouse" and (resolved is None or not is_short):
+            nested = nested_column([*qualifiers, name], scope)
+            if nested is not None:
+                return nested
         if resolved is None:  # column.field: the first name is the column
             resolved = scope.unqualified(qualifiers[0], prefer_alias=False, aliases=aliases)
         if resolved[0] == NO:
             self.reading.unresolved.setdefault(".".join([*qualifiers, name]))
         return resolved[1]
 
+    def named_value(self, key: str, scope: Scope, env: Env, aliases: bool) -> Origins | None:
+        """What ClickHouse's WITH or any alias of the SELECT names so; None if neither does."""
+        level: Scope | None = scope
+        while level is not None:
+            if aliases and key in level.later.expressions and key not in level.scalars:
+                if key not in level.later.open:
+                    return self.later_value(key, level, env)
+                level.later.meet(key)
+                return None
+            cte = level.named.pop(key, None)
+            if cte is not None:  # left out while it is read: it may use a like column
+                found = self.origins(cte.node, level, cte.env, aliases=aliases)
+                level.named[key] = cte
+                return found
+            aliases = aliases and not level.sources  # out of a lambda, not out of a subquery
+            level = level.parent
+        return None
+
+    def called_lambda(self, key: str, scope: Scope) -> Origins:
+        """The columns in a function that ClickHouse's WITH defines: `x -> x + a AS f`."""
+        level: Scope | None = scope
+        while level is not None:
+            cte = level.named.get(key)
+            if cte is not None and isinstance(cte.node, exp.Lambda):
+                return self.named_value(key, level, cte.env, False) or NOTHING
+            level = level.parent
+        return NOTHING
+
+    def later_value(self, key: str, scope: Scope, env: Env) -> Origins:
+        """The columns of an alias; kept if they are the same wherever it is used."""
+        if key in scope.aliases:
+            return scope.aliases[key]
+        scope.later.open.append(key)
+        found = self.origins(scope.later.expressions[key], scope, env, aliases=True)
+        if not scope.later.closes_circle():
+            scope.aliases[key] = found
+        return found
+
     def starred(self, qualifier: list[str], scope: Scope) -> Relation | None:
         """The relation that `q.*` means."""
         folded = [part.casefold() for part in qualifier]
-        level: Scope | None = scope
-        while level is not None:
-            relation = level.relation_named(folded)
-            if relation is not None:
-                return relation
-            level = level.parent
-        return None
+        for named in (Scope.relation_named, Scope.relation_hidden):
+            level: Scope | None = scope
+            while level is not None:
+                relation = named(level, folded)
+                if relation is not None:
+                    return relation
+                level = level.parent
+        return scope.struct(qualifier) if self.reading.has_structs else None
+
+
+_OF_ROWS = (
+    *(exp.ArrayAgg, exp.AnyValue, exp.JSONFormat, exp.JSONArrayAgg, exp.Format, exp.Anonymous),
+    *(exp.ArgMax, exp.ArgMin, exp.Order, exp.Limit, exp.IgnoreNulls),
+)
+
+
+def _takes_row(node: exp.Expr) -> bool:
+    """Whether the name of a BigQuery table may stand here for its row: `to_json(orders)`.
+
+    As a plain output, `SELECT status FROM status`, it is a column of the same name.
+    """
+    return isinstance(node.parent, _OF_ROWS)
+
+
+def _as_table(node: exp.Expr) -> exp.Expr:
+    """A function's argument TABLE(a.b), which Spark's grammar takes for a column."""
+    if not isinstance(node, exp.Column):
+        return node
+    names = dict(zip(("this", "db", "catalog"), reversed(node.parts), strict=False))
+    return exp.Table(**names)
 
 
 _COUNTS = (exp.Count, exp.CountIf, exp.ApproxDistinct)
 """Functions whose star counts rows; any other takes the values of all columns: HASH(*)."""
+
+
+def _without_unit(call: exp.Anonymous) -> list[exp.Expr] | None:
+    """What a function of dates is given, without the bare word for a unit; None for others."""
+    function, given = call.name.casefold(), call.expressions
+    if function in _UNIT_FIRST:
+        return list(given[1:] if given and _is_bare(given[0]) else given)
+    if function == "trunc" and len(given) == 2:
+        is_unit = _is_bare(given[1]) and given[1].name.casefold() in _UNITS
+        return list(given[:1] if is_unit else given)
+    return None
+
+
+def _is_bare(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Column) and not node.table
 
 
 def _whole_row(star: exp.Expr, scope: Scope) -> Origins:
@@ -319,7 +473,7 @@ def _is_json_path(node: exp.Lambda, dialect: str) -> bool:
 _SPECIAL = (
     *(exp.Column, exp.Select, exp.SetOperation, exp.Subquery, exp.Exists, exp.Table, exp.In),
     *(exp.DataType, exp.Window, exp.Alias, exp.Dot, exp.Lambda, exp.Comprehension, exp.Anonymous),
-    *(exp.Star, exp.Columns),
+    *(exp.Star, exp.Columns, exp.ModelAttribute, exp.NestedJSONSelect, exp.Pivot),
     *_WITH_NAMES,
 )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from hex_assets.lineage.engine.dialects import SENSITIVE_TABLES
-from hex_assets.lineage.engine.names import named
+from hex_assets.lineage.engine.names import made_key, named
 from hex_assets.lineage.engine.relations import Origins, Relation, TableRef
 from hex_assets.lineage.model import SchemaProvider
 
@@ -54,8 +54,22 @@ class Reading:
     unresolved: dict[str, None] = field(default_factory=dict)
     known: dict[tuple[str, ...], TableRef] = field(default_factory=dict)
     dynamic: bool = False
+    has_structs: bool = False
+    """Whether the fields of a struct are known that the statement makes itself."""
+    fields: dict[str, Relation] = field(default_factory=dict)
+    """The fields of the output columns that are structs."""
+    made_structs: dict[tuple[str, ...], dict[str, Relation]] = field(default_factory=dict)
+    """The fields of structs in the tables that the text has made before."""
+    kept: dict[int, Relation] = field(default_factory=dict)
+    """The relations of BigQuery's SELECTs by the identity of their nodes: none is read twice."""
+    variables: set[str] = field(default_factory=set)
+    """Folded names of the script's variables."""
+    aliases_in_clauses: bool = True
+    """Whether a clause after FROM may give an alias, as ClickHouse allows."""
     picks: bool = False
     """Whether COLUMNS(...) may stand within an expression."""
+    parameters: frozenset[str] = frozenset()
+    """Folded names of a routine's parameters and variables, which are no columns."""
     ticks: int = 0
 
     def tick(self) -> None:
@@ -77,6 +91,8 @@ class Reading:
         if ref is None:
             columns = self.schema.columns_of(parts) if self.schema is not None else None
             ref = TableRef(parts, {c.casefold(): c for c in columns} if columns else None)
+            ref.structs = self.made_structs.get(made_key(parts)) if self.made_structs else None
+            self.has_structs |= ref.structs is not None
             self.known[key] = ref
         return ref
 
@@ -96,10 +112,17 @@ class Reading:
         return ref
 
     def use(self, origins: Origins, usage: str) -> None:
-        """Notes what columns are used for."""
+        """Notes what columns are used for; of several spellings the first in order is kept."""
+        uses = self.uses
         for ref, column in origins:
-            entry = self.uses.setdefault((ref, column.casefold()), (column, set()))
-            entry[1].add(usage)
+            key = ref, column.casefold()
+            known = uses.get(key)
+            if known is None:
+                uses[key] = column, {usage}
+            else:
+                known[1].add(usage)
+                if column < known[0]:
+                    uses[key] = column, known[1]
 
     def written(self, table: exp.Expr | None) -> TableRef | None:
         """Notes a table, stage or path that a statement writes."""

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hex_assets.lineage.engine.scopes import Source
 
 NO, WEAK, MAYBE, SURE = range(4)
 """How certain it is that a relation has a column. WEAK: a field of an unnested value."""
@@ -16,6 +20,8 @@ class TableRef:
     parts: tuple[str, ...]
     columns: dict[str, str] | None = None
     """Folded name to spelling, when the catalog knows the table."""
+    structs: dict[str, Relation] | None = None
+    """The fields of its columns that are structs, where the text itself makes it."""
 
     @property
     def name(self) -> str:
@@ -62,6 +68,10 @@ class Relation:
         """The origins of the whole row."""
         return merged(origins for _, origins in self.star())
 
+    def fields_of(self, key: str) -> Relation | None:
+        """The fields of a column that is a struct, or many of them; None where not told."""
+        return None
+
 
 class BaseTable(Relation):
     """A table of the warehouse, with its schema if the catalog has it."""
@@ -88,6 +98,10 @@ class BaseTable(Relation):
         """Whether columns may exist that are not known by name."""
         return self.ref.columns is None
 
+    def fields_of(self, key: str) -> Relation | None:
+        """The fields of a column that is a struct."""
+        return self.ref.structs.get(key) if self.ref.structs else None
+
 
 @dataclass(eq=False)
 class Rest(Relation):
@@ -108,6 +122,10 @@ class Rest(Relation):
         """Whether columns may exist that are not known by name."""
         return self.relation.is_open()
 
+    def fields_of(self, key: str) -> Relation | None:
+        """The fields of a column that is a struct."""
+        return None if key in self.hidden else self.relation.fields_of(key)
+
 
 @dataclass(eq=False)
 class Derived(Relation):
@@ -116,6 +134,10 @@ class Derived(Relation):
     items: list[tuple[str, Origins] | Rest] = field(default_factory=list)
     index: dict[str, Origins] = field(default_factory=dict)
     rests: list[Rest] = field(default_factory=list)
+    structs: dict[str, Relation] = field(default_factory=dict)
+    """Folded name of a column that is a struct, or many of them, to its fields."""
+    behind: list[Source] = field(default_factory=list)
+    """What a step of pipe syntax still lets the next ones name by its alias."""
     _answers: dict[str, Answer] = field(default_factory=dict)
     """Of `lookup` by spelling: a query that is read twice by each next one is asked only once."""
 
@@ -136,6 +158,18 @@ class Derived(Relation):
         else:
             for name, origins in rest.star():
                 self.add(name, origins)
+                inner = rest.fields_of(name.casefold())
+                if inner is not None:
+                    self.structs.setdefault(name.casefold(), inner)
+
+    def fields_of(self, key: str) -> Relation | None:
+        """The fields of a column that is a struct."""
+        if key in self.structs:
+            return self.structs[key]
+        if key in self.index:
+            return None
+        found = [inner for rest in self.rests if (inner := rest.fields_of(key)) is not None]
+        return found[0] if len(found) == 1 else None
 
     def lookup(self, key: str, name: str) -> Answer:
         """How certain the column is here, and its origins."""
@@ -225,51 +259,59 @@ class SetResult(Relation):
 class Produced(Relation):
     """Rows made by a function of other columns: UNNEST, FLATTEN, generators, PIVOT's new columns.
 
-    `names` are its columns; with `fields`, a value of it may have more, all from `origins`.
+    `names` are its columns; with `fields`, a value of it may have more, all from `origins`;
+    with `inner`, it is a struct of which the fields are known.
     """
 
     origins: Origins
     names: list[str]
     fields: int = NO
+    inner: Relation | None = None
 
     def lookup(self, key: str, name: str) -> Answer:
         """How certain the column is here, and its origins."""
+        if self.inner is not None:
+            answer = self.inner.lookup(key, name)
+            if answer[0] != NO:
+                return answer
         if any(key == own.casefold() for own in self.names):
             return SURE, self.origins
         return (self.fields, self.origins) if self.fields else NOT_HERE
 
     def star(self) -> list[tuple[str, Origins]]:
         """All columns in order; `*` for the ones not known by name."""
+        if self.inner is not None:
+            return self.inner.star()
         return [(name, self.origins) for name in self.names]
 
     def is_open(self) -> bool:
         """Whether columns may exist that are not known by name."""
-        return bool(self.fields)
+        return self.inner.is_open() if self.inner is not None else bool(self.fields)
 
+    def row(self) -> Origins:
+        """The origins of the whole value."""
+        return self.origins if self.inner is not None else super().row()
 
-class Answered(Derived):
-    """The rows that a model of BigQuery is given, with the columns of its answers."""
-
-    def lookup(self, key: str, name: str) -> Answer:
-        """How certain the column is here, and its origins."""
-        if key not in self.index and key.startswith(("predicted_", "ml_")):
-            return SURE, self.row()
-        return super().lookup(key, name)
+    def fields_of(self, key: str) -> Relation | None:
+        """The fields of a column that is a struct."""
+        return self.inner.fields_of(key) if self.inner is not None else None
 
 
 def choose(answers: list[Answer]) -> Answer:
-    """The one certain answer of several relations; NO with `AMBIGUOUS` when they compete."""
+    """The one certain answer of several relations; where they compete, that nothing is known."""
     best = max((answer[0] for answer in answers), default=NO)
     if best == NO:
         return NOT_HERE
     found = [answer for answer in answers if answer[0] == best]
     if len(found) == 1 or all(answer[1] == found[0][1] for answer in found):
         return found[0]
-    return AMBIGUOUS
+    return UNSURE if best == MAYBE else AMBIGUOUS
 
 
 AMBIGUOUS: Answer = (WEAK, NOTHING)
-"""Several relations may have the column: nothing is known of its origin."""
+"""Several relations have the column: nothing is known of its origin."""
+UNSURE: Answer = (MAYBE, NOTHING)
+"""Several relations may have it: as likely as any other that may, so that it is no other's."""
 
 
 def renamed(relation: Relation, names: list[str]) -> Relation:
@@ -285,13 +327,22 @@ def renamed(relation: Relation, names: list[str]) -> Relation:
 
 def united(left: Relation, right: Relation, by_name: bool) -> Relation:
     """A UNION: columns joined by position, or by name where not all of them are known."""
-    if left.is_open() or right.is_open() or by_name:
+    if left.is_open() or right.is_open():
         branches = [*left.branches] if isinstance(left, SetResult) else [left]
         return SetResult([*branches, right])
     result = Derived()
+    if by_name:  # a next UNION may go by position again
+        for name, origins in SetResult([left, right]).star():
+            result.add(name, origins)
+        return result
     others = right.star()
     for position, (name, origins) in enumerate(left.star()):
         if position < len(others):
             origins = origins | others[position][1]
         result.add(name, origins)
+        inner = left.fields_of(name.casefold())
+        if inner is not None and position < len(others):
+            other = right.fields_of(others[position][0].casefold())
+            if other is not None:
+                result.structs[name.casefold()] = united(inner, other, False)
     return result

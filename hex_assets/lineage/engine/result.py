@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations
+from operator import itemgetter
 
 from sqlglot import exp
 
 from hex_assets.lineage.engine.bounds import Heavy
-from hex_assets.lineage.engine.dialects import SENSITIVE_TABLES, THREE_LEVELS
+from hex_assets.lineage.engine.dialects import HAS_DUAL, SENSITIVE_TABLES, THREE_LEVELS
 from hex_assets.lineage.engine.fallback import Names
-from hex_assets.lineage.engine.made import MadeTables
-from hex_assets.lineage.engine.names import LAKES, bigquery_parts, is_path, named
+from hex_assets.lineage.engine.made import CHANGES, MadeTables
+from hex_assets.lineage.engine.names import LAKES, bigquery_parts, is_path, named, unsessioned
 from hex_assets.lineage.engine.reading import USAGES, Reading
 from hex_assets.lineage.engine.relations import TableRef
 from hex_assets.lineage.engine.targets import names_columns
@@ -35,7 +37,7 @@ class Text:
         isolated: bool = False,
     ) -> None:
         self.dialect = dialect
-        self.made = MadeTables(schema)
+        self.made = MadeTables(schema, self._home)
         self.deadline = deadline
         """On the clock of this thread's processor time."""
         self.isolated = isolated
@@ -44,8 +46,16 @@ class Text:
         """Whether the query at hand is the condition of a branch: its columns only filter."""
         self.declaring = False
         """Whether the statements at hand are the list of a script's DECLARE."""
+        self.declared: set[str] = set()
+        """Folded names of BigQuery's variables: a bare name in a query may be one of them."""
+        self.commands: dict[str, tuple[str, bool]] = {}
+        """BigQuery's variables that hold a string, and whether parts of it are not known."""
+        self.parameters: frozenset[str] = frozenset()
+        """Folded names of the routine's parameters and variables, which are no columns."""
         self.variables: dict[str, str] = {}
         """The script's variables that are set to a string, by their names in capitals."""
+        self.assigned: set[str] = set()
+        """Those that a statement of its own sets, perhaps one of several in branches."""
         self.reasons: dict[str, str] = {}
         self.first_error: str | None = None
         self.other_dialect: str | None = None
@@ -54,7 +64,8 @@ class Text:
         self._files: dict[str, None] = {}
         self._readings: list[Reading] = []
         self._writings: list[Reading] = []
-        self._inside: set[Parts] = set()
+        self._inside: dict[Parts, Parts] = {}
+        """Tables that the text makes: by the name as written and by its full one, the full one."""
         self._temporary: set[Parts] = set()
         self._read_inside: set[Parts] = set()
         self._default: Parts = ()
@@ -79,7 +90,7 @@ class Text:
     def key(self, parts: Parts) -> Parts:
         """The name under which a table is one and the same."""
         if self.dialect in SENSITIVE_TABLES:
-            return parts
+            return unsessioned(parts)
         return tuple(part.casefold() for part in parts)
 
     def miss(self, reason: str, message: str) -> None:
@@ -89,6 +100,8 @@ class Text:
     def add(self, reading: Reading, tree: exp.Expr) -> None:
         """Adds a statement that was read."""
         self._understood += 1
+        if "jinja" in self.reasons:
+            _forget_templates(reading)
         if self.condition:
             reading.outputs.clear()
             for _, usages in reading.uses.values():
@@ -103,61 +116,84 @@ class Text:
             self.add_source(parts)
         for ref in reading.targets.values():
             self.add_target(ref.parts)
-        self.made.follow(reading)
+        if self.made.tables:
+            self.made.follow(reading)
         for file in reading.files:
             self._files.setdefault(file)
         if reading.dynamic:
             self.miss("dynamic", "a table's name is known only when the statement runs")
         if isinstance(tree, exp.Create):
             self._created(tree, reading)
+        if isinstance(tree, exp.Cache) and isinstance(tree.this, exp.Table):
+            parts = named(tree.this, self.dialect).parts  # Spark's CACHE TABLE t AS query
+            self._made_inside(parts)
+            self.made.add_named(parts, reading)
         writing = bool(reading.targets) and isinstance(tree, exp.Query)
         into = tree.find(exp.Into) if writing else None
         if into is not None:
             for ref in reading.targets.values():
-                if into.args.get("temporary") or ref.parts[-1].startswith("#"):
-                    self._temporary.add(self.key(ref.parts))
-                self._inside.add(self.key(ref.parts))
-        if isinstance(tree, (exp.Create, exp.Insert)) or into is not None:
+                self._made_inside(ref.parts, temporary=bool(into.args.get("temporary")))
+        if isinstance(tree, (exp.Create, *CHANGES)) or into is not None:
             self.made.add(tree, reading)
 
     def _created(self, tree: exp.Create, reading: Reading) -> None:
         properties = tree.args.get("properties")
         kinds = properties.expressions if properties is not None else ()
-        temporary = any(isinstance(prop, exp.TemporaryProperty) for prop in kinds)
+        temporary = any(isinstance(prop, _TEMPORARY) for prop in kinds)
         for ref in reading.targets.values():
-            key = self.key(ref.parts)
-            if temporary or key[-1].startswith("#"):
-                self._temporary.add(key)
-            self._inside.add(key)
+            self._made_inside(ref.parts, temporary=temporary)
+
+    def _made_inside(self, parts: Parts, *, temporary: bool = False) -> None:
+        full = self._qualified(parts)
+        key = self.key(full)
+        self._inside[self.key(parts)] = self._inside[key] = full
+        if temporary or parts[-1].startswith("#"):
+            self._temporary.add(key)
+
+    def _full(self, parts: Parts) -> Parts:
+        """The name under which the text made a table; else the name with the defaults of USE."""
+        if not self._inside:
+            return self._qualified(parts)
+        made = self._inside.get(self.key(parts))
+        if made is None:
+            parts = self._qualified(parts)
+            made = self._inside.get(self.key(parts))
+        return made or parts
+
+    def _home(self, parts: Parts) -> Parts:
+        return tuple(part.casefold() for part in self._full(parts))
 
     def add_source(self, parts: Parts) -> None:
         """Adds a table that is read, unless the text made it itself."""
-        if any(JINJA_NAME in part for part in parts):
+        if _is_template(parts):
             self.miss("jinja", "a table's name is a template expression")
             return
+        parts = self._full(parts)
         key = self.key(parts)
         if key in self._inside:
             self._read_inside.add(key)
             return
-        parts = self._qualified(parts)
-        self._sources.setdefault(self.key(parts), parts)
+        self._sources.setdefault(key, parts)
 
     def add_target(self, parts: Parts) -> None:
         """Adds a table that is written."""
-        if any(JINJA_NAME in part for part in parts):
+        if _is_template(parts):
             self.miss("jinja", "a table's name is a template expression")
             return
         if self.key(parts) in self._targets:
             return
-        if self.key(parts) not in self._inside:
-            parts = self._qualified(parts)
+        parts = self._full(parts)
         self._targets.setdefault(self.key(parts), parts)
 
-    def add_created(self, parts: Parts) -> None:
-        """Adds a table that the text makes."""
+    def add_created(
+        self, parts: Parts, *, temporary: bool = False, copied: Parts | None = None
+    ) -> None:
+        """Adds a table that the text makes, perhaps as a copy of another."""
         self._understood += 1
         self.add_target(parts)
-        self._inside.add(self.key(parts))
+        self._made_inside(parts, temporary=temporary)
+        if copied is not None:
+            self.made.copy(copied, parts)
 
     def understood(self) -> None:
         """Counts a statement whose names were added one by one."""
@@ -171,15 +207,17 @@ class Text:
     def add_names(self, names: Names) -> None:
         """Adds what was read off the tokens."""
         self._understood += 1
-        for found, add in ((names.sources, self.add_source), (names.targets, self.add_target)):
-            for parts in found:
-                if self.dialect in LAKES and is_path(parts):
-                    self.add_file(parts[1])
-                else:
-                    add(self._spelled(parts))
+        for parts in names.sources:
+            if [part.casefold() for part in parts] != ["dual"] or self.dialect not in HAS_DUAL:
+                self._add_named(parts, self.add_source)
+        for parts in names.targets:
+            self._add_named(parts, self.add_target)
 
-    def _spelled(self, parts: Parts) -> Parts:
-        return tuple(bigquery_parts(list(parts))) if self.dialect == "bigquery" else parts
+    def _add_named(self, parts: Parts, add: Callable[[Parts], None]) -> None:
+        if self.dialect in LAKES and is_path(parts):
+            self.add_file(parts[1])
+        else:
+            add(tuple(bigquery_parts(list(parts))) if self.dialect == "bigquery" else parts)
 
     def use_named(self, parts: Parts) -> None:
         """USE of a name that the parser takes for a kind, such as a database `warehouse`."""
@@ -223,7 +261,7 @@ class Text:
         for table in tables:
             if not isinstance(table, exp.Table):
                 continue
-            key = self.key(named(table, self.dialect).parts)
+            key = self.key(self._full(named(table, self.dialect).parts))
             if key in self._inside:
                 self._targets.pop(key, None)
 
@@ -231,11 +269,15 @@ class Text:
         """ALTER TABLE a RENAME TO b: what was written to a is in b."""
         for action in tree.args.get("actions") or ():
             if isinstance(action, exp.AlterRename):
-                old = self.key(named(tree.this, self.dialect).parts)
+                old = self._full(named(tree.this, self.dialect).parts)
                 new = named(action.this, self.dialect).parts
-                before = self._targets.pop(old, None)
+                before = self._targets.pop(self.key(old), None)
                 if before is not None and new:  # a bare new name stays in the table's schema
-                    self.add_target((*before[: -len(new)], *new) if len(new) == 1 else new)
+                    new = (*before[: -len(new)], *new) if len(new) == 1 else new
+                    self.add_target(new)
+                    if self.key(old) in self._inside:
+                        self._made_inside(new, temporary=self.key(old) in self._temporary)
+                        self.made.move(old, new)
                 return True
         return False
 
@@ -286,11 +328,12 @@ class Text:
         for reading in self._readings:
             names = known[id(reading)]
             for output, origins in reading.outputs:
+                if JINJA_NAME in output:  # what a template gives is not known
+                    continue
                 entry = found.setdefault(output.casefold(), (output, {}))
                 for ref, column in origins:
                     if ref in names:
-                        full = f"{names[ref]}.{column}"
-                        entry[1].setdefault(full.casefold(), full)
+                        _keep(entry[1], f"{names[ref]}.{column}")
         return tuple((name, tuple(sorted(columns.values()))) for name, columns in found.values())
 
     def _target_columns(
@@ -312,8 +355,7 @@ class Text:
                     entry = found.setdefault((target, output.casefold()), (target, output, {}))
                     for ref, column in origins:
                         if ref in names:
-                            full = f"{names[ref]}.{column}"
-                            entry[2].setdefault(full.casefold(), full)
+                            _keep(entry[2], f"{names[ref]}.{column}")
         return tuple((t, name, tuple(sorted(c.values()))) for t, name, c in found.values())
 
     def _uses(self, known: dict[int, dict[TableRef, str]]) -> tuple[ColumnUse, ...]:
@@ -327,11 +369,36 @@ class Text:
         return tuple(
             [
                 ColumnUse(table, column, _IN_ORDER[frozenset(usages)])
-                for table, column, usages in found.values()
+                for table, column, usages in sorted(found.values(), key=itemgetter(0, 1))
             ]
         )
 
 
+def _is_template(parts: Parts) -> bool:
+    name = ".".join(parts)
+    return JINJA_NAME in name or "{{" in name
+
+
+def _forget_templates(reading: Reading) -> None:
+    """Leaves out columns that only a template names."""
+    reading.outputs = [
+        (output, frozenset(item for item in origins if JINJA_NAME not in item[1]))
+        for output, origins in reading.outputs
+        if JINJA_NAME not in output
+    ]
+    reading.uses = {key: use for key, use in reading.uses.items() if JINJA_NAME not in use[0]}
+    reading.unresolved = {name: None for name in reading.unresolved if JINJA_NAME not in name}
+
+
+def _keep(columns: dict[str, str], column: str) -> None:
+    """Adds a column; sets have no order, so of several spellings the first in order is kept."""
+    key = column.casefold()
+    known = columns.get(key)
+    if known is None or column < known:
+        columns[key] = column
+
+
+_TEMPORARY = (exp.TemporaryProperty, exp.VolatileProperty)
 _IN_ORDER = {
     frozenset(some): some
     for count in range(len(USAGES) + 1)

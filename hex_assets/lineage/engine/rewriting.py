@@ -34,7 +34,7 @@ def dropping(
 def as_names(tokens: Tokens, is_name: Callable[[int, Token], bool]) -> Tokens:
     """The keywords that are names as names; the same list where there are none."""
     kept = [
-        Token(TokenType.VAR, token.text, token.line, token.col, token.start, token.end)
+        like(token, TokenType.VAR, token.text)
         if token.token_type != TokenType.VAR and is_name(position, token)
         else token
         for position, token in enumerate(tokens)
@@ -42,6 +42,43 @@ def as_names(tokens: Tokens, is_name: Callable[[int, Token], bool]) -> Tokens:
     return kept if any(a is not b for a, b in zip(kept, tokens, strict=True)) else tokens
 
 
+def like(token: Token, kind: TokenType, text: str) -> Token:
+    """A token of another kind and text at the place of a given one."""
+    return Token(kind, text, token.line, token.col, token.start, token.end)
+
+
+def called(name: str, at: Token, arguments: Tokens | None = None) -> Tokens:
+    """The call of a function, at the place of a token."""
+    opening, closing = like(at, TokenType.L_PAREN, "("), like(at, TokenType.R_PAREN, ")")
+    return [like(at, TokenType.VAR, name), opening, *(arguments or []), closing]
+
+
 def opens(tokens: Tokens, position: int) -> bool:
     """Whether a parenthesis opens at a position."""
     return position < len(tokens) and tokens[position].token_type == TokenType.L_PAREN
+
+
+def items_of(tokens: Tokens) -> list[Tokens]:
+    """What stands between the commas."""
+    found: list[Tokens] = [[]]
+    depth = 0
+    for token in tokens:
+        depth += (token.token_type in _OPENING) - (token.token_type in _CLOSING)
+        if token.token_type == TokenType.COMMA and not depth:
+            found.append([])
+        else:
+            found[-1].append(token)
+    return [item for item in found if item]
+
+
+_OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET})
+_CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET})
+
+
+def listed(items: list[Tokens]) -> Tokens:
+    """Items in parentheses."""
+    at = items[0][0]
+    found = [like(at, TokenType.L_PAREN, "(")]
+    for item in items:
+        found += [*([like(at, TokenType.COMMA, ",")] if len(found) > 1 else []), *item]
+    return [*found, like(at, TokenType.R_PAREN, ")")]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine.dialects import tokenizer
@@ -18,7 +17,8 @@ NO_LINEAGE = frozenset(
     "DEALLOCATE PREPARE FETCH CLOSE LISTEN NOTIFY COMMENT CHECK CHECKPOINT ATTACH DETACH INSTALL "
     "LOAD PRAGMA EXCHANGE RENAME LIST LS REMOVE RM PUT GET MSCK FLUSH PURGE HELP DENY PRINT "
     "TRUNCATE ABORT RETURN RAISE UNSET EXPLAINPLAN IMPORT SYSTEM WATCH UNDROP ASSERT GO WAITFOR "
-    "DBCC THROW HANDLER OPEN EXISTS CLUSTER REINDEX XA RESTORE REORG FSCK".split()
+    "CANCEL MOVE REASSIGN SECURITY DBCC THROW HANDLER OPEN EXISTS CLUSTER REINDEX XA RESTORE "
+    "REORG FSCK RAISERROR BREAK CONTINUE GOTO SYNC GENERATE CLEAR ADD BACKUP REPAIR".split()
 )
 """First words of statements that have no lineage by their nature."""
 
@@ -30,12 +30,36 @@ _BLOCKS = frozenset(
     "BEGIN IF WHILE LOOP ELSE ELSEIF ELSIF EXCEPTION FOR REPEAT DO CREATE DECLARE THEN CASE "
     "WHEN".split()
 )
-_COMMANDS = frozenset({"DROP", "CREATE", "EXEC", "EXECUTE"})
+_COMMANDS = frozenset(
+    "DROP CREATE EXEC EXECUTE SET PRINT RETURN BREAK CONTINUE RAISERROR THROW GOTO".split()
+)
+_BEFORE_STATEMENT = frozenset("BEGIN DO THEN ELSE LOOP REPEAT".split())
+BODY = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "TRUNCATE"})
+"""First words of statements that read or write rows."""
+
+_BEGINS_BODY = frozenset(
+    "BEGIN DECLARE SET SELECT INSERT UPDATE DELETE MERGE WITH IF WHILE EXEC EXECUTE TRUNCATE DROP "
+    "CREATE PRINT".split()
+)
+
+
+def _procedure_body(chunk: list[Token]) -> int:
+    """Where the body of T-SQL's CREATE PROCEDURE begins, within its BEGIN; 0 for all others."""
+    head = [token.text.upper() for token in chunk[:5]]
+    if "PROC" not in head and "PROCEDURE" not in head:
+        return 0
+    for position in range(3, len(chunk) - 1):
+        words = [token.text.upper() for token in chunk[position - 1 : position + 3]]
+        if words[1] == "AS" and words[0] not in ("EXECUTE", "EXEC") and words[2] in _BEGINS_BODY:
+            opens = words[2] == "BEGIN" and words[3:] not in (["TRY"], ["TRAN"], ["TRANSACTION"])
+            return position + 2 if opens and len(words) > 3 else position + 1
+    return 0
+
+
 _OPTIONS = frozenset(
     "MARK RECOMPILE ENCRYPTION SCHEMABINDING NATIVE_COMPILATION EXECUTE EXEC".split()
 )
 """Words after WITH that T-SQL has in the head of a procedure and of a transaction."""
-_BODY = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "TRUNCATE"})
 
 
 def without_block(chunk: list[Token]) -> list[Token]:
@@ -48,18 +72,20 @@ def without_block(chunk: list[Token]) -> list[Token]:
         head = [token.text.upper() for token in chunk[:5]]
         if first == "CREATE" and "PROCEDURE" not in head and "PROC" not in head:
             return chunk
-        begins = [n for n, token in enumerate(chunk) if token.text.upper() == "BEGIN"]
-        if not begins and first == "DECLARE":
+        blocks = [n for n, token in enumerate(chunk) if token.text.upper() == "BEGIN"]
+        if not blocks and first == "DECLARE":
             return chunk
-        start = begins[0] if begins else 1
+        start = blocks[0] if blocks else 1
     depth = 0
-    body = _BODY | _COMMANDS if first in ("IF", "WHILE", "ELSE") else _BODY
+    body = BODY | _COMMANDS if first in ("IF", "WHILE", "ELSE") else BODY
     for position in range(start, len(chunk)):
         token = chunk[position]
         depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
-        if depth == 0 and token.text.upper() in body:
+        word = token.text.upper()
+        begins = word in _COMMANDS and chunk[position - 1].text.upper() in _BEFORE_STATEMENT
+        if depth == 0 and (begins or word in body):
             following = chunk[position + 1].text.upper() if position + 1 < len(chunk) else ""
-            if token.text.upper() != "WITH" or following not in _OPTIONS:
+            if word != "WITH" or following not in _OPTIONS:
                 return chunk[position:]
     within = first == "CREATE" and 0 < start < len(chunk) - 1
     return chunk[start + 1 :] if within and chunk[start].text.upper() == "BEGIN" else chunk
@@ -79,12 +105,21 @@ def special(
         start, end = chunk[0].end + 1, chunk[-1].end + 1
         read_text("INSERT" + sql[start:end], text)
         return True
+    if first == "REPLACE" and text.dialect == "clickhouse":
+        read_text("CREATE OR " + sql[chunk[0].start : chunk[-1].end + 1], text)
+        return True
+    body_start = _procedure_body(chunk) if text.dialect == "tsql" and first == "CREATE" else 0
+    if body_start:
+        read_statement(sql, chunk[body_start:], text)
+        return True
     if first == "CREATE" and _creates_no_data(chunk):
         return True
     if first == "CREATE" and word_at(chunk, 1) in ("EVENT", "FOREIGN"):
         if word_at(chunk, 2) == "TABLE" and _created_by_name(chunk, text):
             return True
     if first == "UPDATE STATISTICS":
+        return True
+    if first == "DROP" and len(chunk) > 1 and chunk[1].text.upper() in _DROPPED:
         return True
     if first == "USE" and len(chunk) > 1 and text.dialect not in ("snowflake", "databricks"):
         parts, after = name_at(chunk, 1)
@@ -98,6 +133,8 @@ def special(
     if first == "DO" and text.dialect == "mysql":
         read_text("SELECT" + sql[chunk[0].end + 1 : chunk[-1].end + 1], text)
         return True
+    if first == "SET" and text.dialect == "mysql" and word_at(chunk, 1) == "STATEMENT":
+        return _set_for(sql, chunk, text, read_statement)
     if first == "UNLOAD":
         return _unload(sql[chunk[0].end + 1 : chunk[-1].end + 1], text, read_text)
     if first == "BULK" and len(chunk) > 3:
@@ -111,35 +148,6 @@ def special(
 
 
 _MYSQL_CHANGES = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE"})
-_NOT_FOLLOWED = frozenset("GRANT REVOKE DENY EXPLAIN CREATE BEGIN".split())
-_FOLLOWED = NO_LINEAGE | {"USE", "DROP", "THROW", "DECLARE", "SET"}
-_FOLLOWS = _BODY | frozenset("IF WHILE DECLARE EXEC EXECUTE DROP TRUNCATE PRINT SET GO".split())
-
-
-def next_statement(chunk: list[Token]) -> int:
-    """Where T-SQL's next statement begins after one without lineage, such as PRINT or EXEC; or 0.
-
-    T-SQL needs no semicolon between statements.
-    """
-    first = chunk[0].text.upper()
-    if first == "GO":
-        return 1 if len(chunk) > 1 else 0
-    if first in _NOT_FOLLOWED or first not in _FOLLOWED:
-        return 0
-    if first in ("DECLARE", "SET") and any(t.text.upper() == "CURSOR" for t in chunk[1:6]):
-        return 0
-    depth = 0
-    for position in range(1, len(chunk)):
-        token = chunk[position]
-        depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
-        word = "" if token.token_type in (TokenType.STRING, TokenType.IDENTIFIER) else token.text
-        if depth or word.upper() not in _FOLLOWS:
-            continue
-        if token.line > chunk[position - 1].line or word.upper() not in ("WITH", "SET", "IF"):
-            return position
-    return 0
-
-
 AFTER_END = frozenset(
     "ELSE SELECT INSERT UPDATE DELETE MERGE WITH BEGIN DECLARE SET DROP CREATE TRUNCATE GO "
     "IF".split()
@@ -171,43 +179,19 @@ def _without_priorities(sql: str, chunk: list[Token]) -> str | None:
 
 
 def _moves_databases(chunk: list[Token]) -> bool:
-    """DuckDB's COPY FROM DATABASE, EXPORT DATABASE, and MotherDuck's shares and snapshots."""
+    """Copies of databases, shares, snapshots and files: no table is read or written."""
     words = tuple(token.text.upper() for token in chunk[:5])
     if words[:2] in (("EXPORT", "DATABASE"), ("UPDATE", "SHARE")):
         return len(words) < 3 or words[2] != "SET"
     if words[:3] in (("COPY", "FROM", "DATABASE"), ("CREATE", "SNAPSHOT", "OF")):
         return True
+    if words[:3] == ("COPY", "FILES", "INTO"):  # Snowflake's, from stage to stage
+        return True
     return words[0] == "CREATE" and "SHARE" in words[1:4] and "TABLE" not in words
 
 
-def swallowed(chunk: list[Token], text: Text) -> str:
-    """The statement after a first word of which the tokenizer kept all that follows as a string."""
-    first, rest = chunk[0].text.upper(), chunk[1].text if len(chunk) == 2 else ""
-    if not rest or chunk[1].token_type != TokenType.STRING:
-        return ""
-    if first == "END":
-        if rest.strip().upper() == "IF":  # END IF closes a branch
-            return ""
-        return rest if rest.split(None, 1)[0].upper() in AFTER_END else ""
-    if text.dialect == "bigquery" and first in ("BEGIN", "EXCEPTION"):
-        if first == "EXCEPTION":  # EXCEPTION WHEN ERROR THEN statement
-            rest = rest[15:].strip() if rest.upper().startswith("WHEN ERROR THEN") else ""
-        return rest if rest and rest.split(None, 1)[0].upper() in AFTER_END else ""
-    if first == "GO" and text.dialect == "tsql":
-        return rest
-    if first != "DECLARE" and (text.dialect != "tsql" or first not in NO_LINEAGE):
-        return ""
-    try:
-        tokens = tokenizer(text.dialect).tokenize(rest)
-    except SqlglotError:
-        return ""
-    start = next_statement([chunk[0], *tokens])
-    if first == "DECLARE":
-        start = _query_of_cursor([chunk[0], *tokens])
-    return rest[tokens[start - 1].start :] if start else ""
-
-
-def _query_of_cursor(chunk: list[Token]) -> int:
+def query_of_cursor(chunk: list[Token]) -> int:
+    """Where the query of DECLARE c CURSOR FOR query begins; or 0."""
     words = [token.text.upper() for token in chunk]
     first = words.index("CURSOR") if "CURSOR" in words[:6] else len(words)
     for position in range(first, len(words)):
@@ -218,12 +202,12 @@ def _query_of_cursor(chunk: list[Token]) -> int:
 
 def _declares(sql: str, chunk: list[Token], text: Text, read_statement: ReadStatement) -> bool:
     """DECLARE of a cursor reads its query; DECLARE of a plain variable says nothing."""
-    start = _query_of_cursor(chunk)
+    start = query_of_cursor(chunk)
     if start:
         read_statement(sql, chunk[start:], text)
         return True
     words = {token.text.upper() for token in chunk[1:]}
-    return not words & (_BODY | _BLOCKS)
+    return not words & (BODY | _BLOCKS)
 
 
 def _conditions(sql: str, head: list[Token], text: Text, read_statement: ReadStatement) -> None:
@@ -249,11 +233,18 @@ def _conditions(sql: str, head: list[Token], text: Text, read_statement: ReadSta
 
 _OTHER_KINDS = frozenset(
     "STREAM TASK STAGE PIPE FUNCTION SCHEMA DATABASE ROLE USER INDEX SEQUENCE WAREHOUSE TRIGGER "
-    "TYPE EXTENSION POLICY TAG CATALOG MODEL DOMAIN COLLATION AGGREGATE RULE OPERATOR STATISTICS "
-    "PUBLICATION SUBSCRIPTION SERVER CAST TRANSFORM TABLESPACE EVENT CONVERSION LANGUAGE GROUP "
-    "QUOTA PROFILE PACKAGE WRAPPER MAPPING SECRET INTEGRATION CONNECTION TEXT CONFIGURATION "
-    "LOGIN CREDENTIAL CERTIFICATE SYNONYM".split()
+    "TYPE EXTENSION POLICY TAG CATALOG MODEL SECRET INTEGRATION STREAMLIT NOTEBOOK RULE SYNONYM "
+    "STATISTICS LOGIN SOURCE VOLUME CONNECTION CREDENTIAL LOCATION RECIPIENT SHARE PROVIDER "
+    "VARIABLE COLLECTION PUBLICATION SUBSCRIPTION SERVER CAST DOMAIN AGGREGATE OPERATOR COLLATION "
+    "LANGUAGE TABLESPACE TEXT GROUP LIBRARY DATASHARE TRANSFORM EVENT CONVERSION QUOTA PROFILE "
+    "PACKAGE WRAPPER MAPPING CONFIGURATION CERTIFICATE".split()
 )
+
+
+_DROPPED = frozenset(
+    "OWNED TRIGGER MODEL RULE POLICY OPERATOR CAST AGGREGATE DATASHARE RLS MASKING LIBRARY".split()
+)
+"""What sqlglot cannot drop; none of it has rows."""
 
 
 def _created_by_name(chunk: list[Token], text: Text) -> bool:
@@ -300,6 +291,15 @@ def _unload(rest: str, text: Text, read_text: ReadText) -> bool:
         read_text(inner[0].text, text)
     elif inner:
         read_text(rest[inner[0].start : inner[-1].end + 1], text)
+    return True
+
+
+def _set_for(sql: str, chunk: list[Token], text: Text, read_statement: ReadStatement) -> bool:
+    """MariaDB's SET STATEMENT max_statement_time = 10 FOR statement."""
+    words = [word_at(chunk, position) for position in range(len(chunk))]
+    if "FOR" not in words[:-1]:
+        return False
+    read_statement(sql, chunk[words.index("FOR") + 1 :], text)
     return True
 
 

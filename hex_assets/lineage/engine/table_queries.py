@@ -12,14 +12,11 @@ from hex_assets.lineage.engine.words import STRINGS, name_at, word_at
 _BEFORE_TABLE_QUERY = frozenset({"UNION", "ALL", "EXCEPT", "INTERSECT", "DISTINCT"})
 
 
-_TABLE_QUERIES = frozenset(
-    {"postgres", "mysql", "duckdb", "redshift", "spark", "databricks", "trino", "presto"}
-)
+_OF_TRINO = frozenset({"athena", "trino", "presto"})
+_TABLE_QUERIES = _OF_TRINO | {"postgres", "mysql", "duckdb", "redshift", "spark", "databricks"}
 
 
-_TABLE_ARGUMENTS = frozenset(
-    {"bigquery", "databricks", "snowflake", "redshift", "postgres", "trino", "presto"}
-)
+_TABLE_ARGUMENTS = _OF_TRINO | {"bigquery", "databricks", "snowflake", "redshift", "postgres"}
 
 
 _HAS_TABLE = re.compile(r"\btable\b", re.IGNORECASE)
@@ -53,12 +50,7 @@ def table_queries(sql: str, chunk: list[Token], dialect: str) -> str | None:
         alone = alone or (before == "AS" and chunk[0].text.upper() == "CREATE")
         is_call = is_call or (before == "=>" and bool(openers))
         parts, after = name_at(chunk, position + 1)
-        if (
-            not parts
-            and is_call
-            and word_at(chunk, position + 1) == "("
-            and dialect in _TABLE_NAMED
-        ):
+        if not parts and is_call and word_at(chunk, position + 1) == "(" and dialect in _OF_TRINO:
             parts, after = name_at(chunk, position + 2)
             if parts and word_at(chunk, after) == ")":
                 pieces += [sql[done : token.start], "(SELECT * FROM "]
@@ -70,7 +62,7 @@ def table_queries(sql: str, chunk: list[Token], dialect: str) -> str | None:
         if alone and dialect in _TABLE_QUERIES:
             pieces += [sql[done : token.start], "SELECT * FROM "]
             done = chunk[position + 1].start
-        elif is_call and dialect in _TABLE_ARGUMENTS and call not in _OWN_GRAMMAR:
+        elif is_call and dialect in _TABLE_ARGUMENTS and call not in OWN_GRAMMAR:
             end = chunk[after - 1].end + 1
             pieces += [sql[done : token.start], "(SELECT * FROM "]
             pieces += [sql[chunk[position + 1].start : end], ")"]
@@ -80,14 +72,11 @@ def table_queries(sql: str, chunk: list[Token], dialect: str) -> str | None:
     return "".join([*pieces, sql[done : chunk[-1].end + 1]])
 
 
-_TABLE_NAMED = frozenset({"trino", "presto"})
-
-
 _NO_CALLS = frozenset({"AS", "IN", "FROM", "JOIN", "EXISTS", "ANY", "SOME", "ALL", "MATERIALIZED"})
 
 
 # The parser has a grammar of its own for these.
-_OWN_GRAMMAR = frozenset(
+OWN_GRAMMAR = frozenset(
     {"PREDICT", "FORECAST", "GENERATE_EMBEDDING", "GENERATE_TEXT_EMBEDDING", "TRANSLATE"}
-    | {"VECTOR_SEARCH"}
+    | {"VECTOR_SEARCH", "GENERATE_TEXT", "GENERATE_TABLE"}
 )

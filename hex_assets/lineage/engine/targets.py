@@ -22,7 +22,7 @@ def names_columns(tree: exp.Expr, reading: Reading) -> bool:
     if isinstance(tree, exp.Insert):
         target = next(iter(reading.targets.values()))
         known = target.columns is not None and len(target.columns) == len(reading.outputs)
-        return known or bool(column_names(tree.this))
+        return known or bool(tree.args.get("by_name") or column_names(tree.this))
     if isinstance(tree, exp.Merge):
         return all(
             isinstance(insert.this, exp.Tuple)

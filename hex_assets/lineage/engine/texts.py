@@ -7,6 +7,9 @@ import time
 from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine import bounds, dialects, tokens
+from hex_assets.lineage.engine.batches import next_statement, swallowed
+from hex_assets.lineage.engine.clauses_postgres import unicode_names
+from hex_assets.lineage.engine.clauses_trino import without_head
 from hex_assets.lineage.engine.definitions import read_definition
 from hex_assets.lineage.engine.fallback import read_names
 from hex_assets.lineage.engine.objects import read_object
@@ -15,16 +18,10 @@ from hex_assets.lineage.engine.patterns import read_pattern
 from hex_assets.lineage.engine.reading import TooSlow
 from hex_assets.lineage.engine.relations import MAX_COLUMNS, TooWide
 from hex_assets.lineage.engine.result import Text
-from hex_assets.lineage.engine.scripts import read_script, with_values
-from hex_assets.lineage.engine.special import (
-    AFTER_END,
-    NO_LINEAGE,
-    next_statement,
-    special,
-    swallowed,
-    without_block,
-)
+from hex_assets.lineage.engine.scripts import read_script, with_named_target, with_values
+from hex_assets.lineage.engine.special import AFTER_END, NO_LINEAGE, special, without_block
 from hex_assets.lineage.engine.tsql import (
+    with_ended_batches,
     without_compound_assignment,
     without_output,
     without_tsql_words,
@@ -56,8 +53,13 @@ def read_text(sql: str, text: Text) -> None:
     """
     text.spend(len(sql) // CHARACTERS_A_TOKEN)
     tokenizer = dialects.tokenizer(text.dialect)
-    if text.dialect in ("snowflake", "postgres", "redshift", ""):
+    if text.dialect in ("snowflake", ""):
         sql = tokens.without_run_quotes(sql)
+    elif text.dialect in ("databricks", "spark"):
+        sql = tokens.with_quoted_bodies(sql)
+    elif text.dialect == "tsql":
+        sql = with_ended_batches(sql)
+    sql = without_head(sql, text.dialect)
     found, cut = tokens.tokenized(sql, tokenizer)
     templated = "{{" in sql or "{%" in sql or "{#" in sql or "%}" in sql
     if not cut and templated and _has_jinja(found):
@@ -68,14 +70,14 @@ def read_text(sql: str, text: Text) -> None:
         sql = tokens.without_jinja(sql)
         found, cut = tokens.tokenized(sql, tokenizer)
         text.miss("jinja", "the text holds template expressions that were not rendered")
+    if text.dialect == "postgres" and '&"' in sql:
+        found = unicode_names(found)
     if cut:
         text.miss("cut", "the text ends within a string, name or comment")
     if len(found) > bounds.LIGHT_TEXT and not text.isolated:
         if len(found) > MAX_TOKENS and len(tokens.shortened(found)) > MAX_TOKENS:
             raise bounds.TooLarge(f"{len(found):,} tokens")
         raise bounds.Heavy
-    if text.dialect == "trino":
-        found = tokens.without_routines(found)
     chunks = tokens.statements(found)
     for number, chunk in enumerate(chunks):
         chunk = tokens.without_format(chunk, text.dialect)
@@ -131,8 +133,10 @@ def read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = Fals
             return read_statement(sql, head[following:], text, cut=cut)
     if not head or read_script(sql, head, text, read_text):
         return
-    if text.variables:
+    if text.variables and text.dialect != "tsql":
         chunk = head = with_values(head, text.variables)
+    if text.dialect in ("databricks", "spark"):
+        chunk = head = with_named_target(head, text)
     if read_object(sql, head, text, read_text) or read_pattern(sql, head, text, read_text):
         return
     if head[0].text.upper().split(" ")[0] in NO_LINEAGE and without_block(head) is head:
@@ -158,9 +162,10 @@ def read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = Fals
         except TooWide:
             text.miss("too_large", f"a query has more than {MAX_COLUMNS:,} columns")
         if not text.reasons and not unfinished(chunk) and read_definition(chunk, text):
-            return
+            return None
     ends_early = unfinished(chunk)
-    names = read_names(chunk, cut=cut or ends_early)
+    paths = text.dialect in dialects.UNNESTED_PATHS
+    names = read_names(chunk, cut=cut or ends_early, paths=paths)
     text.add_names(names)
     if not text.reasons:
         text.miss(

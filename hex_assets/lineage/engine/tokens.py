@@ -46,6 +46,14 @@ def without_leading_comment(sql: str) -> str:
     return sql[end:]
 
 
+_INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u200c\u200d\u2060"))
+
+
+def without_invisible(sql: str) -> str:
+    """A text without byte order marks and spaces of no width, which copying leaves in it."""
+    return sql if sql.isascii() else sql.translate(_INVISIBLE)
+
+
 _RUN_START = re.compile(
     r"\b(?:execute\s+immediate|do(?:\s+language\s+\w+)?)\s+(\$\w*\$)", re.IGNORECASE
 )
@@ -63,6 +71,24 @@ def without_run_quotes(sql: str) -> str:
         end = sql.find(opened[1], opened.end())
         if opened.start() >= done and end >= 0:
             pieces += [sql[done : opened.start()], sql[opened.end() : end], ";"]
+            done = end + len(opened[1])
+    return "".join([*pieces, sql[done:]])
+
+
+_BODY_START = re.compile(r"\bas\s+(\$\w*\$)", re.IGNORECASE)
+
+
+def with_quoted_bodies(sql: str) -> str:
+    """`AS $$ ... $$` with an ordinary string, for Databricks, whose tokenizer lacks the former."""
+    if "$$" not in sql:
+        return sql
+    pieces: list[str] = []
+    done = 0
+    for opened, _ in zip(_BODY_START.finditer(sql), range(MAX_RUN_QUOTES), strict=False):
+        end = sql.find(opened[1], opened.end())
+        if opened.start() >= done and end >= 0:
+            body = sql[opened.end() : end].replace("\\", "\\\\").replace("'", "\\'")
+            pieces += [sql[done : opened.start(1)], f"'{body}'"]
             done = end + len(opened[1])
     return "".join([*pieces, sql[done:]])
 
@@ -108,7 +134,7 @@ def tokenized(sql: str, tokenizer: Tokenizer) -> tuple[list[Token], bool]:
         return tokenizer.tokenize(sql), False
     except TokenError:
         pass
-    for closing in ("'", '"', "`", "*/", "]", "$$"):
+    for closing in ("'", '"', "`", "*/", "]", "$$", "'''", '"""'):
         try:
             tokens = tokenizer.tokenize(sql + closing)
         except TokenError:
@@ -117,20 +143,6 @@ def tokenized(sql: str, tokenizer: Tokenizer) -> tuple[list[Token], bool]:
             tokens.pop()  # what was cut
         return tokens, True
     return [], True
-
-
-def without_routines(tokens: list[Token]) -> list[Token]:
-    """Trino's WITH FUNCTION f(...) ... BEGIN ...; END before a query: a routine reads no table."""
-    if [token.text.upper() for token in tokens[:2]] != ["WITH", "FUNCTION"]:
-        return tokens
-    inside = False
-    for position, token in enumerate(tokens[2:], 2):
-        word = token.text.upper() if token.token_type != TokenType.IDENTIFIER else ""
-        inside = inside or word == "BEGIN"
-        query = word == "SELECT" or (word == "WITH" and tokens[position - 1].text.upper() == "END")
-        if query:
-            return tokens[position:] if inside else tokens
-    return tokens
 
 
 def statements(tokens: list[Token]) -> list[list[Token]]:

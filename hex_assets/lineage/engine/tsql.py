@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine.words import name_at
 
 _OPERATORS = frozenset("+-*/%&|^")
+
+
+_GO = re.compile(r"^[ \t]*(GO(?:[ \t]+\d+)?)[ \t]*;?[ \t]*(?:--.*)?$", re.IGNORECASE | re.MULTILINE)
+
+
+def with_ended_batches(sql: str) -> str:
+    """A line with GO alone as a semicolon of the same length: it ends whatever stands before."""
+    return _GO.sub(lambda found: found.group().replace(found[1], ";".ljust(len(found[1])), 1), sql)
 
 
 def without_compound_assignment(tokens: list[Token]) -> list[Token]:

@@ -56,6 +56,10 @@ def name_at(tokens: list[Token], start: int) -> tuple[tuple[str, ...], int]:
     position = start
     while position < len(tokens):
         token = tokens[position]
+        if token.token_type == TokenType.DOT and parts and parts[-1]:  # db..table
+            parts.append("")
+            position += 1
+            continue
         quoted = token.token_type == TokenType.IDENTIFIER
         plain = token.token_type in _NAME or token.text.replace("_", "").isalnum()
         if token.token_type == TokenType.STRING or not (quoted or plain):
@@ -76,9 +80,8 @@ def name_at(tokens: list[Token], start: int) -> tuple[tuple[str, ...], int]:
             continue
         if position < len(tokens) and tokens[position].token_type == TokenType.DOT:
             position += 1
-            if position < len(tokens) and tokens[position].token_type == TokenType.DOT:
-                parts.append("")  # db..table
-                position += 1
+            if position + (tokens[-1].token_type == TokenType.DOT) >= len(tokens):
+                return (), len(tokens)  # the text ends within the name
             continue
         break
     if any(JINJA_NAME in part for part in parts):

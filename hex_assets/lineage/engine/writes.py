@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from hex_assets.lineage.engine.changes import ChangeReader, column_names
+from hex_assets.lineage.engine.clickhouse import parsed_query
 from hex_assets.lineage.engine.names import named
 from hex_assets.lineage.engine.reading import Malformed
 from hex_assets.lineage.engine.scopes import Scope, Source
@@ -95,6 +96,8 @@ class StatementReader(ChangeReader):
                 prop.this, (exp.Literal, exp.Var)
             ):
                 self.reading.files.setdefault(prop.this.name)
+            elif isinstance(prop, exp.DictProperty):
+                self.dictionary(prop, names)
         clone = node.args.get("clone")
         if clone is not None:
             self.plain_source(clone.this)
@@ -114,12 +117,30 @@ class StatementReader(ChangeReader):
                 self.reading.written(into.this)
         return True
 
-    def insert_all(self, node: exp.MultitableInserts) -> None:
-        """Snowflake's INSERT ALL and INSERT FIRST, and Hive's FROM t INSERT INTO a SELECT b ..."""
-        own = [item for item in node.expressions if isinstance(item, exp.Insert)]
-        if own:
-            self.inserts_of_one(node, own)
+    def dictionary(self, source: exp.DictProperty, names: list[str]) -> None:
+        """What ClickHouse's dictionary is loaded from: a table, or a query as a string."""
+        told = {
+            item.this.name.casefold(): item.args["value"].name
+            for item in source.args.get("settings") or ()
+        }
+        if str(source.args.get("kind")).casefold() != "clickhouse":
             return
+        if "query" in told:
+            tree = parsed_query(told["query"])
+            if tree is None:
+                self.reading.dynamic = True
+            else:
+                self.outputs(self.query(tree, {}, None), [])
+        elif "table" in told:
+            parts = [told[key] for key in ("db", "table") if key in told]
+            ref = self.reading.source(tuple(parts))
+            for name in names:
+                self.output(name, frozenset({(ref, name)}))
+
+    def insert_all(self, node: exp.MultitableInserts) -> None:
+        """Snowflake's INSERT ALL and INSERT FIRST."""
+        if any(isinstance(item, exp.Insert) for item in node.expressions):
+            raise Malformed("Hive's FROM t INSERT ... INSERT ... is read one by one")
         source = self.query(node.args["source"], {}, None)
         scope = Scope(self.dialect)
         scope.add(Source("", source))
@@ -137,15 +158,6 @@ class StatementReader(ChangeReader):
                     self.assign_row(names, cells, scope)
             else:
                 self.outputs(source, names, ref)
-
-    def inserts_of_one(self, node: exp.MultitableInserts, inserts: list[exp.Insert]) -> None:
-        """Hive's several inserts, each with a SELECT over the one FROM before them."""
-        env = self.ctes(node, {}, None)
-        for insert in inserts:
-            query = insert.expression
-            if isinstance(query, exp.Select):
-                query.set("from_", exp.From(this=node.args["source"]))
-            self.insert(insert, env)
 
     def assign_row(self, names: list[str], cells: list[exp.Expr], scope: Scope) -> None:
         """One row of VALUES in a multi-table insert."""

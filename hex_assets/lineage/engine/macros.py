@@ -1,0 +1,64 @@
+"""DuckDB's macros and enumerations: the queries in their bodies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot.tokenizer_core import Token, TokenType
+
+from hex_assets.lineage.engine.result import Text
+from hex_assets.lineage.engine.words import closing, word_at
+
+ReadText = Callable[[str, Text], None]
+_QUERY = frozenset({"SELECT", "WITH", "FROM", "VALUES"})
+
+
+def read_macro(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
+    """CREATE MACRO f(a) AS a + 1, (a, b) AS TABLE SELECT ...: reads what its queries read.
+
+    So does CREATE TYPE t AS ENUM (SELECT ...).
+    """
+    bodies = _bodies(chunk)
+    for start, end in bodies:
+        is_table = word_at(chunk, start) == "TABLE"
+        first = start + 1 if is_table else start
+        if first >= end:
+            continue
+        within = word_at(chunk, first) == "(" and closing(chunk, first) == end
+        queries = _QUERY.intersection(word_at(chunk, position) for position in range(first, end))
+        if is_table or (within and word_at(chunk, first + 1) in _QUERY):
+            read_text(sql[chunk[first].start : chunk[end - 1].end + 1], text)
+        elif queries:
+            before, text.condition = text.condition, True
+            try:
+                read_text(f"SELECT {sql[chunk[first].start : chunk[end - 1].end + 1]}", text)
+            finally:
+                text.condition = before
+    if bodies:
+        text.understood()
+    return bool(bodies)
+
+
+def _bodies(chunk: list[Token]) -> list[tuple[int, int]]:
+    """Where each body begins and ends: between AS and `, (parameters) AS`."""
+    for position in range(3, min(len(chunk), 12)):
+        if word_at(chunk, position) == "ENUM" and word_at(chunk, position - 1) == "AS":
+            return [(position + 1, closing(chunk, position + 1))]
+    starts: list[int] = []
+    ends: list[int] = []
+    position = 2
+    while position < len(chunk):
+        if word_at(chunk, position) != "(":
+            position += 1
+            continue
+        end = closing(chunk, position)
+        is_next = bool(starts) and chunk[position - 1].token_type == TokenType.COMMA
+        if is_next and word_at(chunk, starts[0]) == "TABLE":  # not `SELECT x, (a + b) AS c`
+            is_next = word_at(chunk, end + 1) == "TABLE"
+        if word_at(chunk, end) == "AS" and (not starts or is_next):
+            if starts:
+                ends.append(position - 1)
+            starts.append(end + 1)
+            end += 1
+        position = end
+    return list(zip(starts, [*ends, len(chunk)], strict=True)) if starts else []
