@@ -30,7 +30,8 @@ def next_statement(chunk: list[Token]) -> int:
         return 1 if len(chunk) > 1 else 0
     if first == "BEGIN" and word_at(chunk, 1) in ("TRAN", "TRANSACTION"):
         places = range(2, min(4, len(chunk)))  # it may have a name
-        return next((n for n in places if word_at(chunk, n) in _FOLLOWS), 0)
+        follows = next((n for n in places if word_at(chunk, n) in _FOLLOWS), 0)
+        return 0 if word_at(chunk, follows + 1) == "MARK" else follows
     if first == "CREATE" and word_at(chunk, 1) == "TABLE":
         return _assignment_after(chunk)
     defines = first in _DEFINED

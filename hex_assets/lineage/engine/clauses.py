@@ -44,7 +44,9 @@ from hex_assets.lineage.engine.clauses_postgres import (
     copied,
     only,
     operators,
+    search_or_cycle,
     small_clauses,
+    typed_literals,
     using_operator,
 )
 from hex_assets.lineage.engine.clauses_redshift import (
@@ -54,7 +56,7 @@ from hex_assets.lineage.engine.clauses_redshift import (
     subscripts,
 )
 from hex_assets.lineage.engine.clauses_sets import last_branch
-from hex_assets.lineage.engine.clauses_snowflake import model_names, resample
+from hex_assets.lineage.engine.clauses_snowflake import model_names, prior, quoted_stages, resample
 from hex_assets.lineage.engine.clauses_trino import (
     of_table_argument,
     version,
@@ -197,7 +199,8 @@ def _of_insert(tokens: Tokens, position: int, files: list[str]) -> int:
         return 0
     word = word_at(tokens, position)
     if word in ("PARTITION", "WITH") and opens(tokens, position + 1):
-        return closing(tokens, position + 1)
+        selected = word_at(tokens, position - 1) in ("SELECT", ",")  # BigQuery's WITH(a AS 1, a)
+        return 0 if selected else closing(tokens, position + 1)
     if word == "OVERRIDING" and word_at(tokens, position + 2) == "VALUE":
         return position + 3
     if word == "BY" and word_at(tokens, position + 1) == "POSITION":
@@ -290,6 +293,7 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "postgres": (
         *(only, json_options, copied, change_from),
         *map(dropping, (_json_defaults, using_operator, small_clauses)),
+        *map(dropping, (typed_literals, search_or_cycle)),
         operators,
     ),
     "redshift": (column_attributes, remove_duplicates, siblings, dropping(subscripts)),
@@ -297,7 +301,10 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "athena": _OF_TRINO,
     "trino": _OF_TRINO,
     "presto": _OF_TRINO,
-    "snowflake": (dropping(_subset), dropping(resample), all_by_name, model_names),
+    "snowflake": (
+        *map(dropping, (_subset, resample, prior)),
+        *(all_by_name, model_names, quoted_stages),
+    ),
     "databricks": _OF_SPARK,
     "spark": _OF_SPARK,
     "hive": (multi_insert,),

@@ -74,7 +74,7 @@ def levels(tokens: Tokens, position: int, files: list[str]) -> int:
     if word_at(tokens, position) not in ("GROUP BY", "GROUP") or position < 2:
         return 0
     start, deep = position - 1, 0
-    while start > 0:
+    while start > max(0, position - _LONGEST_ARGUMENT):
         kind = tokens[start].token_type
         deep += (kind == TokenType.R_PAREN) - (kind == TokenType.L_PAREN)
         if deep < 0:
@@ -83,6 +83,10 @@ def levels(tokens: Tokens, position: int, files: list[str]) -> int:
             return 0
         start -= 1
     return closing(tokens, start) - 1 if deep < 0 and start else 0
+
+
+_LONGEST_ARGUMENT = 500
+"""Tokens of an inner aggregate; a longer one is not looked for."""
 
 
 def named_values(tokens: Tokens, files: list[str]) -> Tokens:

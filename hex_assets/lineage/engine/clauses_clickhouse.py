@@ -61,10 +61,22 @@ def of_change(tokens: Tokens, position: int, files: list[str]) -> int:
     if word == "ON" and following == "CLUSTER":
         return position + 3
     if word == "IN" and following == "PARTITION":
-        for end in range(position + 2, len(tokens)):
+        for end in range(position + 2, min(len(tokens), position + 20)):
             if word_at(tokens, end) == "WHERE":
                 return end
     return 0
+
+
+def collation(tokens: Tokens, position: int, files: list[str]) -> int:
+    """ORDER BY a COLLATE 'en'."""
+    string = position + 1 < len(tokens) and tokens[position + 1].token_type == TokenType.STRING
+    return position + 2 if word_at(tokens, position) == "COLLATE" and string else 0
+
+
+def comma_before_select(tokens: Tokens, position: int, files: list[str]) -> int:
+    """The comma after the last expression of WITH."""
+    last = word_at(tokens, position) == "," and word_at(tokens, position + 1) == "SELECT"
+    return position + 1 if last else 0
 
 
 def named_arguments(tokens: Tokens, files: list[str]) -> Tokens:
@@ -236,6 +248,7 @@ _BEFORE_NAMES = frozenset("INTO TABLE VIEW FUNCTION JOIN USING AS TO .".split())
 
 OF_CLICKHOUSE = (
     *map(dropping, (outfile, limit_by, paste, outer, of_change, top)),
+    *map(dropping, (collation, comma_before_select)),
     rare_words,
     with_known_operators,
     named_arguments,

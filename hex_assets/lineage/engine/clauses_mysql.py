@@ -134,6 +134,44 @@ def group_order(tokens: Tokens, files: list[str]) -> Tokens:
     return kept if len(kept) < len(tokens) else tokens
 
 
+_SIGNED = ("SIGNED", "UNSIGNED")
+
+
+def signed(tokens: Tokens, position: int, files: list[str]) -> int:
+    """The second word of CAST(a AS UNSIGNED INTEGER)."""
+    integer = word_at(tokens, position) in ("INT", "INTEGER")
+    return position + 1 if integer and word_at(tokens, position - 1) in _SIGNED else 0
+
+
+_MODES = (
+    ["IN", "BOOLEAN", "MODE"],
+    ["IN", "NATURAL", "LANGUAGE", "MODE"],
+    ["WITH", "QUERY", "EXPANSION"],
+)
+
+
+def full_text(tokens: Tokens, files: list[str]) -> Tokens:
+    """MATCH (a) AGAINST (CONCAT('+', b) IN BOOLEAN MODE), of which the parser wants a string."""
+    if all(word_at(tokens, position) != "AGAINST" for position in range(len(tokens))):
+        return tokens
+    kept: Tokens = []
+    position = 0
+    while position < len(tokens):
+        words = [word_at(tokens, position + n) for n in range(4)]
+        mode = next((m for m in _MODES if words[: len(m)] == m), None)
+        if mode:
+            position += len(mode)
+            continue
+        token = tokens[position]
+        if words[:2] == ["MATCH", "("]:
+            token = like(token, TokenType.VAR, "MATCHES")
+        elif words[0] == "AGAINST" and word_at(tokens, position - 1) == ")":
+            token = like(token, TokenType.PLUS, token.text)
+        kept.append(token)
+        position += 1
+    return kept
+
+
 def next_value(tokens: Tokens, files: list[str]) -> Tokens:
     """MariaDB's NEXT VALUE FOR s as a call without arguments: a sequence is no table."""
     kept: Tokens = []
@@ -163,9 +201,11 @@ OF_MYSQL = (
             of_change,
             of_create,
             of_window,
+            signed,
         ),
     ),
     group_order,
     next_value,
     nested_paths,
+    full_text,
 )

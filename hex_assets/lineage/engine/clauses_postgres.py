@@ -102,6 +102,41 @@ def small_clauses(tokens: Tokens, position: int, files: list[str]) -> int:
 
 
 _IN_LIST = (TokenType.VAR, TokenType.IDENTIFIER, TokenType.COMMA)
+_BEFORE_STRING = frozenset(
+    "ZONE ESCAPE UESCAPE TO DELIMITER QUOTE ENCODING PASSWORD AS PATH NESTED PASSING".split()
+)
+
+
+def typed_literals(tokens: Tokens, position: int, files: list[str]) -> int:
+    """A constant of a type that the parser does not know: `hstore 'a=>1'`, `citext 'x'`."""
+    if position + 1 >= len(tokens) or tokens[position].token_type != TokenType.VAR:
+        return 0
+    if tokens[position + 1].token_type != TokenType.STRING:
+        return 0
+    return 0 if tokens[position].text.upper() in _BEFORE_STRING else position + 1
+
+
+_LONGEST_LIST = 100
+
+
+def search_or_cycle(tokens: Tokens, position: int, files: list[str]) -> int:
+    """SEARCH DEPTH FIRST BY a SET b and CYCLE a SET b USING c after a recursive CTE."""
+    word = word_at(tokens, position)
+    if word not in ("SEARCH", "CYCLE"):
+        return 0
+    if word == "SEARCH" and word_at(tokens, position + 1) not in ("DEPTH", "BREADTH"):
+        return 0
+    end = position + 1
+    while word_at(tokens, end) != "SET":
+        if end > position + _LONGEST_LIST or word_at(tokens, end) in ("", "(", ")", "SELECT"):
+            return 0
+        end += 1
+    if word == "SEARCH":
+        return end + 2
+    end += 2
+    while word_at(tokens, end) in ("TO", "DEFAULT", "USING"):
+        end += 2
+    return end
 
 
 _ESCAPED = r"{0}(?:\+([0-9A-Fa-f]{{6}})|([0-9A-Fa-f]{{4}})|({0}))"
@@ -140,6 +175,8 @@ def _unescaped(match: re.Match[str]) -> str:
 
 _SIGNS = frozenset("+-*/<>=~!@#%^&|`?")
 _OWN_SIGNS = frozenset("~!@#%^&|`?")
+_LONGEST = 8
+"""Tokens of an operator; a longer run of signs is none."""
 _BEFORE_VALUES = frozenset(
     "SELECT DISTINCT ALL WHERE AND OR NOT ON IN CASE WHEN THEN ELSE HAVING RETURNING SET BETWEEN "
     "VALUES LIMIT OFFSET ANY LIKE ILIKE , ( [".split()
@@ -183,7 +220,7 @@ def _end_of_operator(tokens: Tokens, start: int) -> int:
         return closing(tokens, start + 1)
     end = start
     run = ""
-    while end < len(tokens) and _is_sign(tokens[end]):
+    while end < min(len(tokens), start + _LONGEST) and _is_sign(tokens[end]):
         if end > start and tokens[end].start != tokens[end - 1].end + 1:
             break
         run += tokens[end].text

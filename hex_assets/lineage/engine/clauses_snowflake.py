@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from hex_assets.lineage.engine.rewriting import Tokens, opens
+from sqlglot.tokenizer_core import TokenType
+
+from hex_assets.lineage.engine.rewriting import Tokens, like, opens
 from hex_assets.lineage.engine.words import closing, name_at, word_at
 
 
@@ -11,6 +13,25 @@ def resample(tokens: Tokens, position: int, files: list[str]) -> int:
     if word_at(tokens, position) != "RESAMPLE" or not opens(tokens, position + 1):
         return 0
     return closing(tokens, position + 1) if word_at(tokens, position + 2) == "USING" else 0
+
+
+def prior(tokens: Tokens, position: int, files: list[str]) -> int:
+    """PRIOR before a column of a SELECT with CONNECT BY."""
+    return position + 1 if word_at(tokens, position) == "PRIOR" else 0
+
+
+_DOLLARS = (TokenType.RAW_STRING, TokenType.HEREDOC_STRING)
+
+
+def quoted_stages(tokens: Tokens, files: list[str]) -> Tokens:
+    """FROM $$@stage/path$$ as FROM '@stage/path'."""
+    kept = [
+        like(token, TokenType.STRING, token.text)
+        if token.token_type in _DOLLARS and token.text.startswith("@")
+        else token
+        for token in tokens
+    ]
+    return kept if any(a is not b for a, b in zip(kept, tokens, strict=True)) else tokens
 
 
 def model_names(tokens: Tokens, files: list[str]) -> Tokens:

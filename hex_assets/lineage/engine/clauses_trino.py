@@ -11,9 +11,7 @@ from hex_assets.lineage.engine.dialects import tokenizer
 from hex_assets.lineage.engine.rewriting import Tokens, opens
 from hex_assets.lineage.engine.words import closing, word_at
 
-_HEAD = re.compile(
-    r"\b(?:with\s+(?:session|function)|using\s+external\s+function)\b", re.IGNORECASE
-)
+_HEAD = re.compile(r"\b(?:session|function)\b", re.IGNORECASE)
 _HEADS = frozenset({("WITH", "SESSION"), ("WITH", "FUNCTION"), ("USING", "EXTERNAL")})
 _BODY_QUOTES = re.compile(r"\$\$[\s\S]*?\$\$")
 _QUERY = frozenset({"SELECT", "VALUES", "TABLE"})

@@ -12,13 +12,20 @@ _ENDS_FROM = frozenset(
     {"where", "select", "group", "group by", "order", "order by", "having", "limit", "set"}
     | {"qualify", "cluster by", "sort by", "distribute by", "window", "start with", "connect by"}
     | {"returning", "duplicate", "conflict", "offset", "fetch"}
+    | {"values", "view", "match_recognize"}
 )
-_QUOTED = (TokenType.STRING, TokenType.IDENTIFIER)
-_BEFORE_TARGET = frozenset({"table", "into", "only", "all", "first"})
-_KINDS = frozenset({"temp", "temporary", "unlogged", "global", "local"})
+_QUOTED = frozenset({TokenType.STRING, TokenType.IDENTIFIER})
+_ALIASES = frozenset({TokenType.VAR, TokenType.IDENTIFIER})
 _FROM_FUNCTIONS = frozenset({"extract", "trim", "substring", "position", "overlay"})
-
 _TARGET_FUNCTIONS = frozenset("identifier openquery openrowset opendatasource function".split())
+_BEFORE_NO_TABLE = frozenset({"distinct", "fill", "values", "next"})
+_WRITES = frozenset({"into", "update", "overwrite", "merge"})
+_KINDS = frozenset({"temp", "temporary", "unlogged", "global", "local"})
+_BEFORE_MADE = frozenset({"if", "not", "exists"})
+_BEFORE_TARGET = frozenset("table into only all first ignore low_priority top".split())
+_NO_NAMES = frozenset("from into overwrite all first top ignore quick low_priority or".split())
+_NO_UPDATE = frozenset({"then", "for", "on", "before", "after", "or", "key", "auto", "manual"})
+"""Words before an UPDATE that changes no table by itself, such as FOR UPDATE."""
 
 
 @dataclass
@@ -36,82 +43,147 @@ def read_names(tokens: list[Token], *, cut: bool, paths: bool = False) -> Names:
     In a cut text a name that ends the text is left out: its end may be missing. With `paths`,
     `t.items` behind a table `t` is a column of it.
     """
-    found = Names()
-    if _copies(tokens, found):
-        return found
-    aliases: set[str] = set()
-    changes = any(token.text.lower() in ("delete", "merge") for token in tokens)
-    ctes = _cte_names(tokens)
-    openers: list[str] = []
-    in_from: list[bool] = [False]
-    position = 0
-    while position < len(tokens):
-        token = tokens[position]
+    return _NameReader(tokens, cut=cut, paths=paths).read()
+
+
+class _NameReader:
+    """Walks over the tokens; knows in which parentheses of which FROM it is."""
+
+    def __init__(self, tokens: list[Token], *, cut: bool, paths: bool) -> None:
+        self.tokens = tokens
+        self.cut = cut
+        self.paths = paths
+        self.found = Names()
+        self.changes = any(token.text.lower() in ("delete", "merge") for token in tokens)
+        self.ctes = _cte_names(tokens)
+        self.openers: list[str] = []
+        self.in_from: list[bool] = [False]
+        self.aliases: dict[str, tuple[str, ...]] = {}
+        self.seen: set[str] = set()
+        """What a table before is called: its alias, or else its own name."""
+
+    def read(self) -> Names:
+        """All names of the statement."""
+        if _copies(self.tokens, self.found):
+            return self.found
+        position = 0
+        while position < len(self.tokens):
+            position = self.step(position)
+        if _word(self.tokens, 0) in ("update", "delete"):
+            self.resolve_targets()
+        return self.found
+
+    def step(self, position: int) -> int:
+        """Reads one token, or the name after it; gives the next position."""
+        token = self.tokens[position]
         word = token.text.lower() if token.token_type not in _QUOTED else ""
-        before = tokens[position - 1].text.lower() if position else ""
+        before = self.tokens[position - 1].text.lower() if position else ""
+        after = 0
         if token.token_type == TokenType.L_PAREN:
-            openers.append(before)
-            in_from.append(in_from[-1] and before in ("from", "join", ",", "("))
+            self.openers.append(before)
+            self.in_from.append(self.in_from[-1] and before in ("from", "join", ",", "("))
         elif token.token_type == TokenType.R_PAREN:
-            if openers:
-                openers.pop()
-                in_from.pop()
-        elif word == "join" and before == "array":  # ClickHouse's: of columns
-            in_from[-1] = False
-        elif (
-            word in ("from", "join")
-            or (word == "using" and changes)
-            or (word == "," and in_from[-1])
-        ):
-            call = openers[-1] if openers else ""
-            from_call = word == "from" and (
-                call in _FROM_FUNCTIONS or before in ("distinct", "fill")
-            )
-            named_so = position + 1 < len(tokens) and tokens[position + 1].text in ("=", "=>", ":=")
-            if not from_call and not named_so:
-                if word == "from":
-                    in_from[-1] = True
-                parts, after = name_at(tokens, position + 1)
-                if parts and word_at(tokens, after) == ":":  # DuckDB's `alias: name`
-                    parts, after = name_at(tokens, after + 1)
-                name_is_last = cut and after >= len(tokens)
-                calls = after < len(tokens) and tokens[after].token_type == TokenType.L_PAREN
-                if parts and not calls and not name_is_last:
-                    path = paths and len(parts) > 1 and parts[0].casefold() in aliases
-                    aliases.add(_alias(tokens, after) or parts[-1].casefold())
-                    inside = len(parts) == 1 and ctes.hold(parts[0].casefold(), position)
-                    if not path and not inside:
-                        deletes = before == "delete"
-                        (found.targets if deletes else found.sources).append(parts)
-                    position = after
-                    continue
-        elif word in ("into", "update", "overwrite", "merge") and not openers and before != "key":
-            start = position + 1
-            if before == "then" and start < len(tokens) and tokens[start].text.lower() == "all":
-                position += 1  # MERGE's UPDATE ALL BY NAME
-                continue
-            while start < len(tokens) and tokens[start].text.lower() in _BEFORE_TARGET:
-                start += 1
-            if _kind_of_table(tokens, start):
-                start += 2 if word_at(tokens, start + 1) == "TABLE" else 1
-            parts, after = name_at(tokens, start)
-            if parts and not (cut and after >= len(tokens)) and not _is_call(parts, tokens, after):
-                found.targets.append(parts)
-                position = after
-                continue
-        elif word in ("table", "view") and position and _creates(tokens, position):
-            start = position + 1
-            while start < len(tokens) and tokens[start].text.lower() in ("if", "not", "exists"):
-                start += 1
-            parts, after = name_at(tokens, start)
-            if parts and not (cut and after >= len(tokens)) and not _is_call(parts, tokens, after):
-                found.targets.append(parts)
-                position = after
-                continue
-        if word in _ENDS_FROM or word == "on":
-            in_from[-1] = word == "on" and in_from[-1]
-        position += 1
-    return found
+            if self.openers:
+                self.openers.pop()
+                self.in_from.pop()
+        elif self.begins_item(position, word, before):
+            self.in_from[-1] = self.in_from[-1] or word == "from"
+            after = self.item(position + 1, deletes=before == "delete")
+        elif word in ("delete", "insert") and not position:
+            self.changed_at_once()
+        elif word in _WRITES and not self.openers and _writes(self.tokens, position):
+            after = self.written(position + 1, _BEFORE_TARGET)
+        elif word in ("table", "view") and position and _creates(self.tokens, position):
+            if _word(self.tokens, position + 1) != "function":
+                after = self.written(position + 1, _BEFORE_MADE, fills=word == "view")
+        if after:
+            return after
+        following = _word(self.tokens, position + 1)
+        of_row = word == "for" and following in ("json", "xml", "browse")
+        of_row = of_row or (word in ("pivot", "unpivot") and following != "(")  # DuckDB's t ON a, b
+        if of_row or word in _ENDS_FROM or (word == "join" and before == "array"):
+            self.in_from[-1] = False
+        return position + 1
+
+    def begins_item(self, position: int, word: str, before: str) -> bool:
+        """Whether an item of a FROM clause follows; a FROM may be that of EXTRACT and the like."""
+        if word not in ("from", "join") and not (word == "using" and self.changes):
+            if word != "," or not self.in_from[-1]:
+                return False
+        if word == "from":
+            call = self.openers[-1] if self.openers else ""
+            if call in _FROM_FUNCTIONS or before in _BEFORE_NO_TABLE:
+                return False
+            if _word(self.tokens, position + 2) == "over":  # NTH_VALUE(a, 2) FROM FIRST OVER w
+                return False
+        if word == "join" and before == "array":  # ClickHouse's: of columns
+            return False
+        return _word(self.tokens, position + 1) not in ("=", "=>", ":=")
+
+    def item(self, start: int, *, deletes: bool) -> int:
+        """Reads the table of an item; 0 where it is none, or may be cut."""
+        parts, after = name_at(self.tokens, start)
+        if parts and _word(self.tokens, after) == ":":  # DuckDB's `alias: name`
+            parts, after = name_at(self.tokens, after + 1)
+        following = _word(self.tokens, after)
+        rows_from = _word(self.tokens, after - 1) == "rows" and following == "from"
+        if not parts or following == "(" or rows_from or (self.cut and after >= len(self.tokens)):
+            return 0
+        first = parts[0].casefold()
+        if len(parts) == 1:
+            is_known = self.ctes.hold(first, start)
+        else:  # FROM t AS a, a.items
+            is_known = self.paths and first in self.seen
+        if not is_known:
+            (self.found.targets if deletes else self.found.sources).append(parts)
+        alias = _alias(self.tokens, after)
+        self.aliases.setdefault(alias, parts)
+        self.seen.add(alias or parts[-1].casefold())
+        return after
+
+    def changed_at_once(self) -> None:
+        """DELETE a FROM t AS a, INSERT a SELECT b: the name needs no word before it."""
+        parts, after = name_at(self.tokens, 1)
+        follows = _word(self.tokens, after) in ("from", "select", "values", "(", "set")
+        if parts and follows and _word(self.tokens, 1) not in _NO_NAMES:
+            self.found.targets.append(parts)
+
+    def written(self, start: int, skipped: frozenset[str], *, fills: bool = False) -> int:
+        """Reads the name of a table that is written; 0 where it is none, or may be cut."""
+        while _word(self.tokens, start) in skipped or _is_kind(self.tokens, start):
+            start += 1
+        parts, after = name_at(self.tokens, start)
+        if fills and _word(self.tokens, after) == "to":  # ClickHouse's view fills a table
+            parts, after = name_at(self.tokens, after + 1)
+        if not parts or (self.cut and after >= len(self.tokens)):
+            return 0
+        if _is_call(parts, self.tokens, after):
+            return 0
+        self.found.targets.append(parts)
+        return after
+
+    def resolve_targets(self) -> None:
+        """UPDATE a SET ... FROM t AS a changes t."""
+        for number, target in enumerate(self.found.targets):
+            meant = self.aliases.get(target[0].casefold()) if len(target) == 1 else None
+            if meant in self.found.sources:
+                self.found.targets[number] = meant
+                self.found.sources.remove(meant)
+
+
+def _word(tokens: list[Token], position: int) -> str:
+    return word_at(tokens, position).lower()
+
+
+def _writes(tokens: list[Token], position: int) -> bool:
+    """Whether a table's name follows: not ON DUPLICATE KEY UPDATE, ALGORITHM = MERGE, a file."""
+    word, following = _word(tokens, position), _word(tokens, position + 1)
+    if word == "update" and _word(tokens, position - 1) in _NO_UPDATE:
+        return False
+    if word == "merge" and position:
+        return following == "into"
+    at = position + 1 + (following in ("table", "local"))
+    return _word(tokens, at) not in ("function", "directory")
 
 
 def _is_call(parts: tuple[str, ...], tokens: list[Token], after: int) -> bool:
@@ -133,23 +205,21 @@ def _copies(tokens: list[Token], found: Names) -> bool:
 
 
 def _alias(tokens: list[Token], position: int) -> str:
-    """The folded alias of a table whose name ends before a position."""
-    position += word_at(tokens, position) == "AS"
+    """The folded alias of a table whose name ends before a position; empty where none is."""
+    position += _word(tokens, position) == "as"
     named = position < len(tokens) and tokens[position].token_type in _ALIASES
     return tokens[position].text.casefold() if named else ""
 
 
-_ALIASES = (TokenType.VAR, TokenType.IDENTIFIER)
-
-
-def _kind_of_table(tokens: list[Token], start: int) -> bool:
+def _is_kind(tokens: list[Token], start: int) -> bool:
     """Whether a word such as TEMP stands before the name of a table, and is not the name."""
-    named = word_at(tokens, start + 1) == "TABLE" or bool(name_at(tokens, start + 1)[0])
-    return named and word_at(tokens, start).lower() in _KINDS
+    if _word(tokens, start) not in _KINDS:
+        return False
+    return _word(tokens, start + 1) == "table" or bool(name_at(tokens, start + 1)[0])
 
 
 def _creates(tokens: list[Token], position: int) -> bool:
-    words = [token.text.lower() for token in tokens[max(0, position - 6) : position]]
+    words = [token.text.lower() for token in tokens[max(0, position - 14) : position]]
     return "create" in words and "as" not in words
 
 
@@ -191,14 +261,26 @@ def _cte_names(tokens: list[Token]) -> _Ctes:
         if not has_with or position + 2 >= len(tokens):
             continue
         following = [t.text.lower() for t in tokens[position + 1 : position + 4]]
-        direct = following[:2] == ["as", "("] or following == ["as", "materialized", "("]
-        direct = direct or following == ["as", "not", "materialized"]
+        direct = _begins_query(tokens, position + 1)
         if direct and token.token_type != TokenType.R_PAREN:
-            names.starts.setdefault(word, position + 2 + (following[1] == "materialized"))
+            names.starts.setdefault(word, direct)
         elif word in ("with", ",", "recursive") and following[1:2] == ["("]:
             end = max(end, position + 3)  # a closing one is passed only once
             while end < len(tokens) and tokens[end].token_type != TokenType.R_PAREN:
                 end += 1
-            if [t.text.lower() for t in tokens[end + 1 : end + 3]] == ["as", "("]:
-                names.starts.setdefault(following[0], end + 2)
+            start = _begins_query(tokens, end + 1)
+            if start:
+                names.starts.setdefault(following[0], start)
     return names
+
+
+def _begins_query(tokens: list[Token], position: int) -> int:
+    """Where the query of a CTE opens whose AS stands at a position; 0 where none does."""
+    if _word(tokens, position) == "using" and _word(tokens, position + 1) == "key":  # DuckDB's
+        position = closing(tokens, position + 2)
+    if _word(tokens, position) != "as":
+        return 0
+    position += 1
+    while _word(tokens, position) in ("not", "materialized"):
+        position += 1
+    return position if _word(tokens, position) == "(" else 0

@@ -51,6 +51,8 @@ class MadeTables:
         reading.outputs = [
             (output, self._followed(origins, made, reading)) for output, origins in reading.outputs
         ]
+        for _, origins in reading.outputs:  # a clone has no query that used them before
+            reading.use(origins, "output")
 
     def _followed(self, origins: Origins, made: dict[int, Columns], reading: Reading) -> Origins:
         found: set[tuple[TableRef, str]] = set()

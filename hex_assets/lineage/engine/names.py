@@ -23,6 +23,10 @@ _DAY_SHARD = re.compile(r"^(.*\D)(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01]
 _WILDCARD = re.compile(r"^(.*?)\d*\*$")
 
 
+LAKES = frozenset({"databricks", "spark", "hive"})
+"""Dialects in which delta.`/path` is a file."""
+
+
 class Named(NamedTuple):
     """What a name in FROM or INTO stands for: a table's parts, a file, or neither."""
 
@@ -43,9 +47,8 @@ def named(table: exp.Table, dialect: str) -> Named:
         return Named()
     identifier = table.this
     quoted = isinstance(identifier, exp.Identifier) and bool(identifier.args.get("quoted"))
-    if quoted and len(pieces) == 2 and pieces[0].lower() in _FILE_SCHEMAS:
-        if dialect in ("databricks", "spark", "hive"):
-            return Named(file=pieces[1])
+    if quoted and dialect in LAKES and len(pieces) == 2 and pieces[0].lower() in _FILE_SCHEMAS:
+        return Named(file=pieces[1])
     if quoted and len(pieces) == 1 and dialect == "duckdb" and _FILE_NAME.search(pieces[0]):
         return Named(file=pieces[0])
     if quoted and len(pieces) == 1 and dialect == "databricks" and _PATH.match(pieces[0]):
@@ -53,8 +56,13 @@ def named(table: exp.Table, dialect: str) -> Named:
     if dialect in HAS_DUAL and not quoted and len(pieces) == 1 and pieces[0].upper() == "DUAL":
         return Named()
     if dialect == "bigquery":
-        pieces = _bigquery(pieces)
+        pieces = bigquery_parts(pieces)
     return Named(parts=tuple(pieces))
+
+
+def is_path(parts: tuple[str, ...]) -> bool:
+    """Whether a lake's name, of which the quotes are not known, is that of a file."""
+    return len(parts) == 2 and parts[0].lower() in _FILE_SCHEMAS and "/" in parts[1]
 
 
 _REMOTE = frozenset({"openquery", "openrowset", "opendatasource"})
@@ -128,7 +136,8 @@ def parts_of_text(text: str) -> tuple[str, ...]:
     return tuple(token.text for token in tokens if token.text != ".")
 
 
-def _bigquery(pieces: list[str]) -> list[str]:
+def bigquery_parts(pieces: list[str]) -> list[str]:
+    """The parts of BigQuery's name; a day's table stands for the table of all days."""
     # `project.dataset.table` may be quoted as one name or in any split.
     pieces = [part for piece in pieces for part in piece.split(".")]
     last = pieces[-1].split("$", 1)[0]

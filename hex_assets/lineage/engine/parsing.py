@@ -41,13 +41,14 @@ def parse(sql: str, chunk: list[Token], text: Text, read_statement: ReadStatemen
     cost = time.thread_time() - start
     plain: list[Token] = chunk
     files: list[str] = []
-    if len(chunk) <= MAX_LOOSENED and time.thread_time() + cost <= text.deadline:
+    is_whole = len(chunk) <= MAX_LOOSENED and not unbalanced(chunk)  # else no parser takes it
+    if is_whole and time.thread_time() + cost <= text.deadline:
         plain, files = without_rare_clauses(chunk, text.dialect)
     if plain is not chunk and _parse_as(sql, plain, text, text.dialect):
         for file in files:
             text.add_file(file)
         return True
-    if not unbalanced(chunk) and _parse_pieces(sql, plain, text, read_statement):
+    if not unfinished(chunk) and _parse_pieces(sql, plain, text, read_statement):
         return True
     for other in dialects.fallbacks(text.dialect):
         if time.thread_time() + cost > text.deadline:
@@ -245,11 +246,26 @@ def _parse_pieces(sql: str, chunk: list[Token], text: Text, read_statement: Read
                 text.add_names(read_names(piece, cut=False))
         elif without_block(piece) is not piece or piece[0].text.upper() in _READ_APART:
             read_statement(sql, piece, text)
-        elif piece[0].text.upper() not in NO_LINEAGE:
+        elif piece[0].text.upper() not in {*NO_LINEAGE, "DROP"}:
             text.miss("syntax", f"the statement {tree.name} is not understood")
             if piece[0].text.upper() == "SET":  # of an UPDATE that is cut short
                 text.add_names(read_names(piece, cut=False))
     return True
+
+
+_GO_ON = frozenset(
+    {TokenType.DOT, TokenType.COMMA, TokenType.EQ, TokenType.FROM, TokenType.JOIN, TokenType.WHERE}
+    | {TokenType.AND, TokenType.OR, TokenType.ON, TokenType.SELECT, TokenType.INTO, TokenType.SET}
+    | {TokenType.UNION, TokenType.GROUP_BY, TokenType.ORDER_BY, TokenType.HAVING, TokenType.WITH}
+)
+
+
+def unfinished(chunk: list[Token]) -> bool:
+    """Whether a statement that no dialect parses ends early: open, or on a word that goes on."""
+    if unbalanced(chunk) or chunk[-1].token_type in _GO_ON:
+        return True
+    words = {token.text.upper() for token in chunk}
+    return chunk[0].text.upper() == "MERGE" and "WHEN" not in words
 
 
 def unbalanced(chunk: list[Token]) -> bool:

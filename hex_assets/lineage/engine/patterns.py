@@ -30,9 +30,12 @@ def read_pattern(sql: str, chunk: list[Token], text: Text, read_text: ReadText) 
         return _within(sql, chunk, text, read_text)
     if first == "ALTER" and second == "TABLE":
         return _moved_rows(chunk, text) or _mutated_rows(sql, chunk, text, read_text)
-    if first == "ALTER" and second == "VIEW" and "AS" in words:
-        read_text("CREATE" + sql[chunk[0].end + 1 : chunk[-1].end + 1], text)
-        return True
+    if first == "ALTER" and "VIEW" in words:
+        view = words.index("VIEW")
+        named = view == 1 or text.dialect == "mysql"  # ALGORITHM = MERGE stands before
+        if named and "AS" in [token.text.upper() for token in chunk[view : view + 12]]:
+            read_text("CREATE " + sql[chunk[view].start : chunk[-1].end + 1], text)
+            return True
     if first == "ALTER" and second in ("PROC", "PROCEDURE") and text.dialect == "tsql":
         read_text("CREATE" + sql[chunk[0].end + 1 : chunk[-1].end + 1], text)
         return True
@@ -301,12 +304,25 @@ def _pivoted_table(sql: str, chunk: list[Token], text: Text, read_text: ReadText
         inserted += 2 if word_at(chunk, inserted) == "BY" else 0
     for position in range(2, min(len(chunk), max(12, inserted + 1))):
         starts = inserted == position if inserted else word_at(chunk, position - 1) == "AS"
-        if word_at(chunk, position) in ("PIVOT", "UNPIVOT") and starts:
+        if starts and _pivots(chunk, position):
             start = chunk[position].start
             query = sql[start : chunk[-1].end + 1]
             read_text(f"{sql[chunk[0].start : start]} FROM ({query})", text)
             return True
     return False
+
+
+def _pivots(chunk: list[Token], position: int) -> bool:
+    """Whether a PIVOT or UNPIVOT statement begins here, maybe with CTEs before it."""
+    if word_at(chunk, position) == "WITH":
+        while position < len(chunk) and word_at(chunk, position) not in _AFTER_CTES:
+            is_open = chunk[position].token_type == TokenType.L_PAREN
+            position = closing(chunk, position) if is_open else position + 1
+    return word_at(chunk, position) in ("PIVOT", "UNPIVOT")
+
+
+_AFTER_CTES = frozenset({"SELECT", "FROM", "PIVOT", "UNPIVOT", "VALUES"})
+_LIST = frozenset({TokenType.L_PAREN, TokenType.R_PAREN, TokenType.COMMA})
 
 
 def _recursive_view(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
@@ -320,14 +336,15 @@ def _recursive_view(sql: str, chunk: list[Token], text: Text, read_text: ReadTex
             return False
         name = sql[chunk[start].start : chunk[after - 1].end + 1]
         own = sql[chunk[after - 1].start : chunk[after - 1].end + 1]
-        columns = " ".join(sql[t.start : t.end + 1] for t in chunk[after:position])
+        listed = [t for t in chunk[after:position] if t.token_type not in _LIST]
+        names = ", ".join(sql[t.start : t.end + 1] for t in listed)
+        columns = f"({names})" if names else ""
         query = sql[chunk[position + 1].start : chunk[-1].end + 1]
         if after - start > 1:  # the view may name itself in full
             query = re.sub(rf'(?<![\w."]){re.escape(name)}(?![\w."])', own, query)
-        names = columns.strip().strip("()") or "*"
         read_text(
             f"CREATE VIEW {name} {columns} AS WITH RECURSIVE {own} {columns} AS ({query}) "
-            f"SELECT {names} FROM {own}",
+            f"SELECT {names or '*'} FROM {own}",
             text,
         )
         return True

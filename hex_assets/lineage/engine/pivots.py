@@ -30,9 +30,10 @@ class PivotReader(StructReader):
 
     def pivoted(self, node: exp.Expr, relation: Relation, scope: Scope) -> Relation:
         """The relation after PIVOT and UNPIVOT clauses."""
+        name = node.alias_or_name.casefold()
         for pivot in node.args.get("pivots") or ():
             within = Scope(self.dialect, parent=scope)
-            within.add(Source("", relation))
+            within.add(Source(name, relation))
             fields = [field for field in pivot.args.get("fields") or ()]
             result = Derived()
             if pivot.args.get("unpivot"):
@@ -83,9 +84,9 @@ class PivotReader(StructReader):
                 names = (pivot.args.get("columns") or ()) if told else ()
                 for position, identifier in enumerate(names):
                     value = values[position % len(values)] if values else NOTHING
-                    name = _COMMENT.sub("", identifier.name)  # the parser keeps those in the list
-                    result.add(name, value)
-                    bare = name.strip("'")
+                    written = _COMMENT.sub("", identifier.name)
+                    result.add(written, value)
+                    bare = written.strip("'")
                     result.index.setdefault(bare.casefold(), value)
             alias = pivot.args.get("alias")
             if isinstance(alias, exp.TableAlias) and alias.columns:
@@ -93,6 +94,7 @@ class PivotReader(StructReader):
                 at_end = result.is_open() and self.dialect == "snowflake"
                 result = _renamed_at_end(result, listed) if at_end else result.renamed(listed)
             relation = result
+            name = pivot.alias.casefold() or name
         return relation
 
     def pivot_statement(self, node: exp.Pivot, scope: Scope, env: Env) -> None:
@@ -241,6 +243,7 @@ def _renamed_at_end(result: Derived, names: list[str]) -> Derived:
 
 
 _COMMENT = re.compile(r"\s*/\*.*?\*/", re.DOTALL)
+"""What the parser takes into the name of a column that it makes of a value."""
 
 
 def _columns_of(item: exp.Expr) -> set[str]:
@@ -263,11 +266,14 @@ def _pivoted_names(on: list[exp.Expr], using: list[exp.Expr], dialect: str) -> l
         if not listed or not all(isinstance(value, exp.Literal) for value in listed):
             return []
         values = [f"{before}_{value.name}" for before in values for value in listed]
-    ends = [
-        f"_{item.alias}" if item.alias else f"_{item.sql(dialect)}" if len(using) > 1 else ""
-        for item in using
-    ]
+    ends = [_end_of_name(item, dialect, told=len(using) > 1) for item in using]
     return [value[1:] + end for value in values for end in ends or [""]]
+
+
+def _end_of_name(item: exp.Expr, dialect: str, *, told: bool) -> str:
+    if item.alias:
+        return f"_{item.alias}"
+    return f"_{item.sql(dialect, comments=False)}" if told else ""
 
 
 def _groups(items: list[exp.Expr], count: int) -> list[list[exp.Expr]]:

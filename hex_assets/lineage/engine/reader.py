@@ -29,9 +29,11 @@ MODEL_FUNCTIONS = (
     *(exp.GenerateText, exp.GenerateTable),
 )
 """BigQuery's functions of a model, which comes first and is no table."""
+_OF_PROMPT = (exp.GenerateBool, exp.GenerateInt, exp.GenerateDouble)
+"""BigQuery's functions of a prompt, of which the parser takes a column for a table."""
 _JSON_TYPES = {exp.JSONValue: "returning", exp.JSONObject: "return_type"}
 """Functions of which one argument is the type that they return."""
-_WITH_NAMES = (*MODEL_FUNCTIONS, *_JSON_TYPES)
+_WITH_NAMES = (*MODEL_FUNCTIONS, *_OF_PROMPT, *_JSON_TYPES)
 _METHODS = {
     "tsql": frozenset(
         "value query nodes exist modify tostring stastext stdistance stx sty starea stlength "
@@ -103,7 +105,7 @@ class ExpressionReader:
             if isinstance(item, exp.Column):
                 found.append(self.column(item, scope, env, aliases, prefer_alias))
                 continue
-            if isinstance(item, (exp.Select, exp.SetOperation)):
+            if isinstance(item, (exp.Select, exp.SetOperation, exp.Pivot)):
                 found.append(self.query(item, env, scope).row())
                 continue
             if isinstance(item, exp.In) and self.dialect == "clickhouse":
@@ -116,6 +118,8 @@ class ExpressionReader:
                 name = item.args.get(_JSON_TYPES[kind]) if is_json else item.this
                 if is_json or isinstance(name, exp.Table):
                     stack.extend(child for child in _children(item) if child is not name)
+                    if isinstance(item, _OF_PROMPT) and isinstance(name, exp.Table):
+                        stack.append(_as_column(name))
                     continue
             if isinstance(item, exp.Subquery):
                 if isinstance(item.this, (exp.Query, exp.Table)):
@@ -444,6 +448,11 @@ def _as_columns(tree: exp.Expr) -> None:
             name.replace(exp.Column(this=name.copy()))
 
 
+def _as_column(name: exp.Table) -> exp.Column:
+    parts = [part.copy() for part in reversed(name.parts)]
+    return exp.Column(**dict(zip(("this", "table", "db", "catalog"), parts, strict=False)))
+
+
 _JSON_ARROWS = frozenset({"postgres", "redshift", "mysql", "duckdb"})
 """Dialects whose `->` may take a field of a JSON value: in a call the parser sees a lambda."""
 
@@ -464,7 +473,7 @@ def _is_json_path(node: exp.Lambda, dialect: str) -> bool:
 _SPECIAL = (
     *(exp.Column, exp.Select, exp.SetOperation, exp.Subquery, exp.Exists, exp.Table, exp.In),
     *(exp.DataType, exp.Window, exp.Alias, exp.Dot, exp.Lambda, exp.Comprehension, exp.Anonymous),
-    *(exp.Star, exp.Columns, exp.ModelAttribute, exp.NestedJSONSelect),
+    *(exp.Star, exp.Columns, exp.ModelAttribute, exp.NestedJSONSelect, exp.Pivot),
     *_WITH_NAMES,
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations
 from operator import itemgetter
 
@@ -11,7 +12,7 @@ from hex_assets.lineage.engine.bounds import Heavy
 from hex_assets.lineage.engine.dialects import HAS_DUAL, SENSITIVE_TABLES, THREE_LEVELS
 from hex_assets.lineage.engine.fallback import Names
 from hex_assets.lineage.engine.made import CHANGES, MadeTables
-from hex_assets.lineage.engine.names import named, unsessioned
+from hex_assets.lineage.engine.names import LAKES, bigquery_parts, is_path, named, unsessioned
 from hex_assets.lineage.engine.reading import USAGES, Reading
 from hex_assets.lineage.engine.relations import TableRef
 from hex_assets.lineage.engine.targets import names_columns
@@ -209,9 +210,15 @@ class Text:
         self._understood += 1
         for parts in names.sources:
             if [part.casefold() for part in parts] != ["dual"] or self.dialect not in HAS_DUAL:
-                self.add_source(parts)
+                self._add_named(parts, self.add_source)
         for parts in names.targets:
-            self.add_target(parts)
+            self._add_named(parts, self.add_target)
+
+    def _add_named(self, parts: Parts, add: Callable[[Parts], None]) -> None:
+        if self.dialect in LAKES and is_path(parts):
+            self.add_file(parts[1])
+        else:
+            add(tuple(bigquery_parts(list(parts))) if self.dialect == "bigquery" else parts)
 
     def use_named(self, parts: Parts) -> None:
         """USE of a name that the parser takes for a kind, such as a database `warehouse`."""

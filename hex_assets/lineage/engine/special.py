@@ -56,8 +56,10 @@ def _procedure_body(chunk: list[Token]) -> int:
     return 0
 
 
-_OF_PROCEDURES = frozenset("EXECUTE ENCRYPTION RECOMPILE SCHEMABINDING NATIVE_COMPILATION".split())
-"""What T-SQL's CREATE PROCEDURE ... WITH tells of the procedure; no query begins so."""
+_OPTIONS = frozenset(
+    "MARK RECOMPILE ENCRYPTION SCHEMABINDING NATIVE_COMPILATION EXECUTE EXEC".split()
+)
+"""Words after WITH that T-SQL has in the head of a procedure and of a transaction."""
 
 
 def without_block(chunk: list[Token]) -> list[Token]:
@@ -83,7 +85,7 @@ def without_block(chunk: list[Token]) -> list[Token]:
         begins = word in _COMMANDS and chunk[position - 1].text.upper() in _BEFORE_STATEMENT
         if depth == 0 and (begins or word in body):
             following = chunk[position + 1].text.upper() if position + 1 < len(chunk) else ""
-            if first != "CREATE" or following not in _OF_PROCEDURES:
+            if word != "WITH" or following not in _OPTIONS:
                 return chunk[position:]
     within = first == "CREATE" and 0 < start < len(chunk) - 1
     return chunk[start + 1 :] if within and chunk[start].text.upper() == "BEGIN" else chunk
@@ -112,6 +114,9 @@ def special(
         return True
     if first == "CREATE" and _creates_no_data(chunk):
         return True
+    if first == "CREATE" and word_at(chunk, 1) in ("EVENT", "FOREIGN"):
+        if word_at(chunk, 2) == "TABLE" and _created_by_name(chunk, text):
+            return True
     if first == "UPDATE STATISTICS":
         return True
     if first == "DROP" and len(chunk) > 1 and chunk[1].text.upper() in _DROPPED:
@@ -231,7 +236,8 @@ _OTHER_KINDS = frozenset(
     "TYPE EXTENSION POLICY TAG CATALOG MODEL SECRET INTEGRATION STREAMLIT NOTEBOOK RULE SYNONYM "
     "STATISTICS LOGIN SOURCE VOLUME CONNECTION CREDENTIAL LOCATION RECIPIENT SHARE PROVIDER "
     "VARIABLE COLLECTION PUBLICATION SUBSCRIPTION SERVER CAST DOMAIN AGGREGATE OPERATOR COLLATION "
-    "LANGUAGE TABLESPACE TEXT GROUP LIBRARY DATASHARE".split()
+    "LANGUAGE TABLESPACE TEXT GROUP LIBRARY DATASHARE TRANSFORM EVENT CONVERSION QUOTA PROFILE "
+    "PACKAGE WRAPPER MAPPING CONFIGURATION CERTIFICATE".split()
 )
 
 
@@ -241,12 +247,24 @@ _DROPPED = frozenset(
 """What sqlglot cannot drop; none of it has rows."""
 
 
+def _created_by_name(chunk: list[Token], text: Text) -> bool:
+    """Snowflake's CREATE EVENT TABLE t and PostgreSQL's CREATE FOREIGN TABLE t: empty tables."""
+    start = 3
+    while word_at(chunk, start) in ("IF", "NOT", "EXISTS"):
+        start += 1
+    parts, _ = name_at(chunk, start)
+    if parts:
+        text.add_created(parts)
+    return bool(parts)
+
+
 def _creates_no_data(chunk: list[Token]) -> bool:
-    for token in chunk[1:6]:
+    for position, token in enumerate(chunk[1:6], 2):
         word = token.text.upper()
-        if word in ("TABLE", "VIEW", "PROCEDURE", "PROC"):
+        if word in ("TABLE", "VIEW", "PROCEDURE", "PROC", "AS", "("):
             return False
-        if word in _OTHER_KINDS:
+        following = chunk[position].text.upper() if position < len(chunk) else ""
+        if word in _OTHER_KINDS and following not in ("TABLE", "VIEW"):
             return True
     return False
 

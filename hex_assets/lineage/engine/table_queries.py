@@ -56,7 +56,8 @@ def table_queries(sql: str, chunk: list[Token], dialect: str) -> str | None:
                 pieces += [sql[done : token.start], "(SELECT * FROM "]
                 done = chunk[position + 2].start
             continue
-        if not parts or (after < len(chunk) and chunk[after].token_type == TokenType.L_PAREN):
+        is_cut = bool(openers) and after == len(chunk)
+        if not parts or is_cut or word_at(chunk, after) == "(":
             continue
         if alone and dialect in _TABLE_QUERIES:
             pieces += [sql[done : token.start], "SELECT * FROM "]

@@ -10,9 +10,10 @@ from hex_assets.lineage.engine import bounds, dialects, tokens
 from hex_assets.lineage.engine.batches import next_statement, swallowed
 from hex_assets.lineage.engine.clauses_postgres import unicode_names
 from hex_assets.lineage.engine.clauses_trino import without_head
+from hex_assets.lineage.engine.definitions import read_definition
 from hex_assets.lineage.engine.fallback import read_names
 from hex_assets.lineage.engine.objects import read_object
-from hex_assets.lineage.engine.parsing import be_bounded, parse, unbalanced
+from hex_assets.lineage.engine.parsing import be_bounded, parse, unfinished
 from hex_assets.lineage.engine.patterns import read_pattern
 from hex_assets.lineage.engine.reading import TooSlow
 from hex_assets.lineage.engine.relations import MAX_COLUMNS, TooWide
@@ -160,12 +161,14 @@ def read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = Fals
             text.miss("too_slow", f"the text took over {TIME_LIMIT_SECONDS:g} s")
         except TooWide:
             text.miss("too_large", f"a query has more than {MAX_COLUMNS:,} columns")
+        if not text.reasons and not unfinished(chunk) and read_definition(chunk, text):
+            return None
+    ends_early = unfinished(chunk)
     paths = text.dialect in dialects.UNNESTED_PATHS
-    unfinished = unbalanced(chunk) or chunk[-1].token_type == TokenType.DOT
-    names = read_names(chunk, cut=cut or unfinished, paths=paths)
+    names = read_names(chunk, cut=cut or ends_early, paths=paths)
     text.add_names(names)
     if not text.reasons:
         text.miss(
-            "cut" if unfinished else "syntax",
-            "the text ends early" if unfinished else text.first_error or "no dialect parses it",
+            "cut" if ends_early else "syntax",
+            "the text ends early" if ends_early else text.first_error or "no dialect parses it",
         )

@@ -19,7 +19,7 @@ _NAME = frozenset({TokenType.VAR, TokenType.IDENTIFIER, TokenType.DATABASE, Toke
 _NOT_NAMES = frozenset(
     "outfile dumpfile select with values unnest lateral table only where on set using group "
     "order limit case when join left right inner outer full cross natural union all from into "
-    "as and or not".split()
+    "as and or not in unpivot".split()
 )
 
 
@@ -39,6 +39,15 @@ def closing(tokens: list[Token], start: int) -> int:
         if depth == 0:
             return position + 1
     return len(tokens)
+
+
+def _dashed(tokens: list[Token], position: int) -> bool:
+    """Whether a dash goes on with a name, as in BigQuery's `acme-data.sales.orders`."""
+    if position + 1 >= len(tokens) or tokens[position].token_type != TokenType.DASH:
+        return False
+    following = tokens[position + 1]
+    is_close = tokens[position].start == tokens[position - 1].end + 1
+    return is_close and following.start == tokens[position].end + 1
 
 
 def name_at(tokens: list[Token], start: int) -> tuple[tuple[str, ...], int]:
@@ -61,18 +70,19 @@ def name_at(tokens: list[Token], start: int) -> tuple[tuple[str, ...], int]:
             break
         parts.append(token.text)
         position += 1
+        ends_in_dot = False
+        while _dashed(tokens, position):
+            last = tokens[position + 1].text
+            ends_in_dot = last.endswith(".")  # of `acme-2.sales` the tokenizer makes a number `2.`
+            parts[-1] += "-" + last.removesuffix(".")
+            position += 2
+        if ends_in_dot:
+            continue
         if position < len(tokens) and tokens[position].token_type == TokenType.DOT:
             position += 1
             if position + (tokens[-1].token_type == TokenType.DOT) >= len(tokens):
                 return (), len(tokens)  # the text ends within the name
             continue
-        dashed = position + 1 < len(tokens) and tokens[position].token_type == TokenType.DASH
-        if dashed and tokens[position].start == tokens[position - 1].end + 1:
-            parts[-1] += "-" + tokens[position + 1].text
-            position += 2
-            if position < len(tokens) and tokens[position].token_type == TokenType.DOT:
-                position += 1
-                continue
         break
     if any(JINJA_NAME in part for part in parts):
         return (), position
