@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, Protocol
 
 import hex_assets
@@ -18,10 +18,10 @@ def _engine_version() -> str:
 
     A package that was installed without its source has its own version instead.
     """
-    rooms = [files("hex_assets.lineage"), files("hex_assets.lineage.engine")]
-    modules = [f for room in rooms for f in room.iterdir() if f.name.endswith(".py")]
+    folder = Path(__file__).parent
+    modules = sorted(folder.rglob("*.py"), key=lambda path: path.relative_to(folder).as_posix())
     digest = hashlib.sha256(b"" if modules else hex_assets.__version__.encode())
-    for module in sorted(modules, key=str):
+    for module in modules:
         digest.update(module.read_bytes())
     return f"{digest.hexdigest()[:16]}/sqlglot {version('sqlglot')}"
 

@@ -119,7 +119,7 @@ def test_an_engine_of_another_version_uses_none_of_the_results(
     assert len(analysed) == 2
 
 
-@pytest.mark.parametrize("module", ["sql.py", "engine/words.py"])
+@pytest.mark.parametrize("module", ["sql.py", "engine/words.py", "engine/trees/joins.py"])
 def test_a_changed_module_of_the_engine_makes_another_version(tmp_path: Path, module: str) -> None:
     package = Path(hex_assets.__file__).parent
     copied = tmp_path / "hex_assets"

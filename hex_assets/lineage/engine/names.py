@@ -9,6 +9,7 @@ from sqlglot import exp, tokenize
 from sqlglot.errors import SqlglotError
 
 from hex_assets.lineage.engine.dialects import HAS_DUAL
+from hex_assets.lineage.engine.words import JINJA_NAME
 
 _FILE_SCHEMAS = frozenset(
     {"parquet", "json", "csv", "delta", "orc", "avro", "text", "binaryfile", "iceberg"}
@@ -169,3 +170,9 @@ def _nests_deeply(item: exp.Expr) -> bool:
         if not level:
             return False
     return True
+
+
+def is_template(parts: tuple[str, ...]) -> bool:
+    """Whether a part of a name is a template expression."""
+    name = ".".join(parts)
+    return JINJA_NAME in name or "{{" in name

@@ -11,15 +11,15 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine import bounds, dialects, tokens
-from hex_assets.lineage.engine.clauses import without_rare_clauses
-from hex_assets.lineage.engine.clickhouse import aliases_in_clauses
+from hex_assets.lineage.engine.clauses.known import without_rare_clauses
 from hex_assets.lineage.engine.fallback import read_names
-from hex_assets.lineage.engine.picks import HAS_COLUMNS
 from hex_assets.lineage.engine.reading import Malformed, Reading, TooSlow
 from hex_assets.lineage.engine.relations import TooWide
 from hex_assets.lineage.engine.result import Text
-from hex_assets.lineage.engine.special import NO_LINEAGE, ReadStatement, without_block
-from hex_assets.lineage.engine.writes import StatementReader
+from hex_assets.lineage.engine.statements.special import NO_LINEAGE, ReadStatement, without_block
+from hex_assets.lineage.engine.trees.clickhouse import aliases_in_clauses
+from hex_assets.lineage.engine.trees.picks import HAS_COLUMNS
+from hex_assets.lineage.engine.trees.writes import StatementReader
 
 # Every statement that sqlglot does not know is in our result with its reason; a warning line
 # on stderr for each of a million log rows says nothing more.

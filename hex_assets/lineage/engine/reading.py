@@ -10,6 +10,7 @@ from sqlglot import exp
 from hex_assets.lineage.engine.dialects import SENSITIVE_TABLES
 from hex_assets.lineage.engine.names import made_key, named
 from hex_assets.lineage.engine.relations import Origins, Relation, TableRef
+from hex_assets.lineage.engine.words import JINJA_NAME
 from hex_assets.lineage.model import SchemaProvider
 
 USAGES = ("output", "filter", "join", "group", "order")
@@ -77,6 +78,16 @@ class Reading:
         self.ticks += 1
         if self.ticks % 256 == 0 and time.thread_time() > self.deadline:
             raise TooSlow
+
+    def forget_templates(self) -> None:
+        """Leaves out columns that only a template names."""
+        self.outputs = [
+            (output, frozenset(item for item in origins if JINJA_NAME not in item[1]))
+            for output, origins in self.outputs
+            if JINJA_NAME not in output
+        ]
+        self.uses = {key: use for key, use in self.uses.items() if JINJA_NAME not in use[0]}
+        self.unresolved = {name: None for name in self.unresolved if JINJA_NAME not in name}
 
     def key(self, parts: tuple[str, ...]) -> tuple[str, ...]:
         """The name under which a table is one and the same."""

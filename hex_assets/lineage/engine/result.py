@@ -12,7 +12,14 @@ from hex_assets.lineage.engine.bounds import Heavy
 from hex_assets.lineage.engine.dialects import HAS_DUAL, SENSITIVE_TABLES, THREE_LEVELS
 from hex_assets.lineage.engine.fallback import Names
 from hex_assets.lineage.engine.made import CHANGES, MadeTables
-from hex_assets.lineage.engine.names import LAKES, bigquery_parts, is_path, named, unsessioned
+from hex_assets.lineage.engine.names import (
+    LAKES,
+    bigquery_parts,
+    is_path,
+    is_template,
+    named,
+    unsessioned,
+)
 from hex_assets.lineage.engine.reading import USAGES, Reading
 from hex_assets.lineage.engine.relations import TableRef
 from hex_assets.lineage.engine.targets import names_columns
@@ -101,7 +108,7 @@ class Text:
         """Adds a statement that was read."""
         self._understood += 1
         if "jinja" in self.reasons:
-            _forget_templates(reading)
+            reading.forget_templates()
         if self.condition:
             reading.outputs.clear()
             for _, usages in reading.uses.values():
@@ -166,7 +173,7 @@ class Text:
 
     def add_source(self, parts: Parts) -> None:
         """Adds a table that is read, unless the text made it itself."""
-        if _is_template(parts):
+        if is_template(parts):
             self.miss("jinja", "a table's name is a template expression")
             return
         parts = self._full(parts)
@@ -178,7 +185,7 @@ class Text:
 
     def add_target(self, parts: Parts) -> None:
         """Adds a table that is written."""
-        if _is_template(parts):
+        if is_template(parts):
             self.miss("jinja", "a table's name is a template expression")
             return
         if self.key(parts) in self._targets:
@@ -373,22 +380,6 @@ class Text:
                 for table, column, usages in sorted(found.values(), key=itemgetter(0, 1))
             ]
         )
-
-
-def _is_template(parts: Parts) -> bool:
-    name = ".".join(parts)
-    return JINJA_NAME in name or "{{" in name
-
-
-def _forget_templates(reading: Reading) -> None:
-    """Leaves out columns that only a template names."""
-    reading.outputs = [
-        (output, frozenset(item for item in origins if JINJA_NAME not in item[1]))
-        for output, origins in reading.outputs
-        if JINJA_NAME not in output
-    ]
-    reading.uses = {key: use for key, use in reading.uses.items() if JINJA_NAME not in use[0]}
-    reading.unresolved = {name: None for name in reading.unresolved if JINJA_NAME not in name}
 
 
 def _keep(columns: dict[str, str], column: str) -> None:

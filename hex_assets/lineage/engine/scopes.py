@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -354,5 +353,4 @@ def _piped(sources: list[Source], folded: str) -> Relation | None:
     return None
 
 
-Lookup = Callable[[str], Answer]
 __all__ = ["AMBIGUOUS", "NOTHING", "WEAK", "Scope", "Source"]

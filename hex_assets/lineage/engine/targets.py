@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from hex_assets.lineage.engine.changes import column_names
 from hex_assets.lineage.engine.reading import Reading
+from hex_assets.lineage.engine.trees.changes import column_names
 
 
 def names_columns(tree: exp.Expr, reading: Reading) -> bool:

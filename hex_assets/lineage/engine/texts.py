@@ -7,20 +7,25 @@ import time
 from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine import bounds, dialects, tokens
-from hex_assets.lineage.engine.batches import next_statement, swallowed
-from hex_assets.lineage.engine.clauses_postgres import unicode_names
-from hex_assets.lineage.engine.clauses_trino import without_head
-from hex_assets.lineage.engine.definitions import read_definition
+from hex_assets.lineage.engine.clauses.postgres import unicode_names
+from hex_assets.lineage.engine.clauses.trino import without_head
 from hex_assets.lineage.engine.fallback import read_names
-from hex_assets.lineage.engine.objects import read_object
 from hex_assets.lineage.engine.parsing import be_bounded, parse, unfinished
-from hex_assets.lineage.engine.patterns import read_pattern
 from hex_assets.lineage.engine.reading import TooSlow
 from hex_assets.lineage.engine.relations import MAX_COLUMNS, TooWide
 from hex_assets.lineage.engine.result import Text
-from hex_assets.lineage.engine.scripts import read_script, with_named_target, with_values
-from hex_assets.lineage.engine.special import AFTER_END, NO_LINEAGE, special, without_block
-from hex_assets.lineage.engine.tsql import (
+from hex_assets.lineage.engine.statements.batches import next_statement, swallowed
+from hex_assets.lineage.engine.statements.definitions import read_definition
+from hex_assets.lineage.engine.statements.objects import read_object
+from hex_assets.lineage.engine.statements.patterns import read_pattern
+from hex_assets.lineage.engine.statements.scripts import read_script, with_named_target, with_values
+from hex_assets.lineage.engine.statements.special import (
+    AFTER_END,
+    NO_LINEAGE,
+    special,
+    without_block,
+)
+from hex_assets.lineage.engine.statements.tsql import (
     with_ended_batches,
     without_compound_assignment,
     without_output,

@@ -8,12 +8,12 @@ from collections.abc import Callable
 import pytest
 from sqlglot import exp
 
-from hex_assets.lineage.engine.queries import QueryReader
 from hex_assets.lineage.engine.reading import Env
 from hex_assets.lineage.engine.relations import Relation
 from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.scopes import Scope
 from hex_assets.lineage.engine.texts import read_text
+from hex_assets.lineage.engine.trees.queries import QueryReader
 from hex_assets.lineage.model import SchemaProvider, StatementLineage
 
 Read = Callable[[QueryReader, exp.Expr, Env, Scope | None], Relation]

@@ -1,0 +1,1 @@
+"""Clauses that warehouses take and sqlglot's grammar lacks, by dialect."""

@@ -1,0 +1,1 @@
+"""Statements that no tree holds: scripts, procedures, objects, SQL in strings."""

@@ -1,0 +1,360 @@
+"""Reads INSERT, UPDATE, DELETE and MERGE: what they write, and from which columns."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from hex_assets.lineage.engine.names import is_remote, named
+from hex_assets.lineage.engine.reading import Cte, Env
+from hex_assets.lineage.engine.relations import (
+    MAYBE,
+    NOTHING,
+    BaseTable,
+    Derived,
+    Origins,
+    Produced,
+    Relation,
+    Rest,
+    TableRef,
+    merged,
+)
+from hex_assets.lineage.engine.scopes import Scope, Source
+from hex_assets.lineage.engine.trees.conflicts import assigned, excluded
+from hex_assets.lineage.engine.trees.functions import files_of, table_of
+from hex_assets.lineage.engine.trees.mysql import read_for_others
+from hex_assets.lineage.engine.trees.queries import QueryReader
+
+
+class ChangeReader(QueryReader):
+    """Statements that change rows, also those in a CTE."""
+
+    def outputs(self, relation: Relation, names: list[str], target: TableRef | None = None) -> None:
+        """Notes the output columns, under the names of the target's columns where given."""
+        columns = relation.star()
+        if not names and target is not None and target.columns and not relation.is_open():
+            if len(target.columns) == len(columns):
+                names = list(target.columns.values())
+        if self.reading.has_structs:
+            self._keep_fields(relation, [name for name, _ in columns], names)
+        if names and not relation.is_open():
+            columns = [
+                (names[position] if position < len(names) else name, origins)
+                for position, (name, origins) in enumerate(columns)
+            ]
+        elif names:
+            return self._named_rest(relation, names)
+        for name, origins in columns:
+            self.output(name, origins)
+        return None
+
+    def _keep_fields(self, relation: Relation, own: list[str], names: list[str]) -> None:
+        """Notes the fields of structs: a later statement may read them from the made table."""
+        for position, name in enumerate(own):
+            fields = relation.fields_of(name.casefold())
+            if fields is not None:
+                called = names[position] if position < len(names) else name
+                self.reading.fields.setdefault(called.casefold(), fields)
+
+    def _named_rest(self, relation: Relation, names: list[str]) -> None:
+        """A star with unknown columns under known names: which is which is not known."""
+        for _, origins in relation.star():
+            self.output("*", origins)
+
+    def output(self, name: str, origins: Origins) -> None:
+        """Notes an output column."""
+        self.reading.outputs.append((name, origins))
+        self.reading.use(origins, "output")
+
+    def plain_source(self, table: exp.Expr) -> None:
+        """A table that is read as a whole by its name."""
+        if isinstance(table, exp.Schema):
+            table = table.this
+        if isinstance(table, exp.Table):
+            parts = named(table, self.dialect).parts
+            if parts:
+                self.reading.source(parts)
+
+    def insert(self, node: exp.Insert, env: Env) -> None:
+        """INSERT with its columns."""
+        env = self.ctes(node, env, None)
+        target = node.this
+        if isinstance(target, exp.Directory):
+            self.reading.files.setdefault(target.this.name)
+            ref = None
+        elif is_remote(target):
+            target = ref = None
+        elif node.args.get("is_function") and isinstance(target, exp.Expr):
+            ref = None
+            for file in files_of(target, self.dialect):
+                self.reading.files.setdefault(file)
+            parts = table_of(target, self.dialect)
+            if parts:
+                ref = self.reading.target(parts)
+        else:
+            ref = self.reading.written(target)
+        query = node.args.get("expression")
+        relation: Relation = Derived()
+        if isinstance(query, exp.Expr):
+            if isinstance(query, exp.Values):
+                relation = self.values(query, env, None)
+                known = list(ref.columns.values()) if ref is not None and ref.columns else []
+                self.outputs(relation, column_names(target) or known)
+            elif isinstance(query, exp.Table):
+                within = Scope(self.dialect)
+                self.from_item(query, within, env)
+                self.outputs(within.sources[0].relation, column_names(target), ref)
+            else:
+                by_position = None if node.args.get("by_name") else ref
+                relation = self.query(query, env, None)
+                self.outputs(relation, column_names(target), by_position)
+        conflict = node.args.get("conflict")
+        if conflict is not None and ref is not None:
+            scope = Scope(self.dialect)
+            alias = target.alias if isinstance(target, exp.Table) else ""
+            scope.add(Source((alias or ref.parts[-1]).casefold(), BaseTable(ref)))
+            if self.dialect in ("postgres", "duckdb"):
+                columns = column_names(target) or list((ref.columns or {}).values())
+                scope.parent = Scope(self.dialect)  # only named in full: a bare name is the table's
+                scope.parent.add(Source("excluded", excluded(node, relation, columns)))
+                for name, value in assigned(conflict):
+                    self.output(name, self.origins(value, scope, env))
+            self.origins(conflict, scope, env)
+
+    def target_scope(self, table: exp.Expr | None, env: Env, outer: Scope) -> TableRef | None:
+        """The written table as a source of the scope: its own columns do not count as read."""
+        if not isinstance(table, exp.Table):
+            return None
+        cte = env.get(table.name.casefold()) if not table.args.get("db") else None
+        if cte is not None and not cte.scalar:
+            return self.target_cte(table, cte, outer)
+        ref = self.reading.written(table)
+        if ref is not None:
+            source = Source((table.alias or ref.parts[-1]).casefold(), BaseTable(ref))
+            source.hidden_name = ref.parts[-1].casefold()
+            source.parts = tuple(part.casefold() for part in ref.parts)
+            outer.add(source)
+        elif table.alias:  # a variable that holds rows
+            outer.add(Source(table.alias.casefold(), Produced(NOTHING, [], MAYBE)))
+        return ref
+
+    def target_cte(self, table: exp.Table, cte: Cte, outer: Scope) -> TableRef | None:
+        """A change through a CTE, as T-SQL has it, changes the table that the CTE reads."""
+        relation = self.read_cte(cte, None)
+        outer.add(Source(table.alias_or_name.casefold(), relation))
+        bases = _base_tables(cte)
+        statement = table.parent
+        if isinstance(statement, exp.Update) and len(bases) > 1:
+            assigned = [item.this.name for item in statement.expressions if item.this is not None]
+            origins = merged(relation.lookup(name.casefold(), name)[1] for name in assigned)
+            named_parts = {ref.parts for ref, _ in origins}
+            bases = [base for base in bases if named(base, self.dialect).parts in named_parts]
+        if len(bases) == 1:
+            return self.reading.written(bases[0])
+        self.reading.dynamic = True
+        return None
+
+    def update(self, node: exp.Update, env: Env) -> None:
+        """UPDATE with FROM, joins and CTEs."""
+        env = self.ctes(node, env, None)
+        scope = Scope(self.dialect)
+        table = node.this
+        aliased = _aliased(node.args.get("from_"), table, self.dialect)
+        joins = table.args.get("joins") if isinstance(table, exp.Table) else None
+        if aliased is not None:
+            start = node.args["from_"].this
+            if aliased is start:
+                self.target_scope(aliased, env, scope)
+                self.joins(aliased, scope, env)
+            else:
+                self.target_in_joins(start, aliased, scope, env)
+        elif joins:
+            self.mysql_update(node, table, scope, env)
+        else:
+            self.target_scope(table, env, scope)
+            scope.joined_from = len(scope.sources)  # a JOIN in FROM does not know the target
+            start = node.args.get("from_")
+            if start is not None:
+                self.from_item(start.this, scope, env)
+        self.joins(node, scope, env)
+        for item in node.expressions:
+            if isinstance(item, exp.EQ) and isinstance(item.this, exp.Parameter):
+                item = item.expression  # T-SQL's SET @v = x, and SET @v = column = x
+            if isinstance(item, exp.EQ):
+                self.assignment(item.this, item.expression, scope, env)
+            else:
+                self.origins(item, scope, env)
+        self.where(node, scope, env)
+
+    def target_in_joins(self, start: exp.Expr, target: exp.Table, scope: Scope, env: Env) -> None:
+        """UPDATE whose target is one of the joined tables."""
+        joins = start.args.get("joins") or []
+        start.set("joins", None)
+        self.from_item(start, scope, env)
+        for join in joins:
+            if join.this is target:
+                self.target_scope(target, env, scope)
+                if join.args.get("on") is not None:
+                    self.reading.use(self.origins(join.args["on"], scope, env), "join")
+            else:
+                self.join(join, scope, env)
+
+    def mysql_update(self, node: exp.Update, table: exp.Table, scope: Scope, env: Env) -> None:
+        """UPDATE a JOIN b SET a.x = b.x: written are the tables whose columns are set."""
+        joins = table.args.get("joins") or []
+        tables = [table, *(join.this for join in joins)]
+        assigned = {
+            item.this.args["table"].name.casefold()
+            for item in node.expressions
+            if isinstance(item, exp.EQ) and item.this.args.get("table") is not None
+        }
+        read = read_for_others(node) if len(assigned) > 1 else frozenset()
+        for position, item in enumerate(tables):
+            name = (item.alias_or_name or "").casefold()
+            written = name in assigned or (not assigned and position == 0)
+            if written and isinstance(item, exp.Table):
+                ref = self.target_scope(item, env, scope)
+                if ref is not None and name in read:  # for what another table is given
+                    scope.sources[-1].relation = BaseTable(self.reading.source(ref.parts))
+            elif item is table:
+                bare = table.copy()
+                bare.set("joins", None)
+                self.from_item(bare, scope, env)
+            else:
+                self.from_item(item, scope, env)
+        for join in joins:
+            if join.args.get("on") is not None:
+                self.reading.use(self.origins(join.args["on"], scope, env), "join")
+
+    def assignment(self, left: exp.Expr, right: exp.Expr, scope: Scope, env: Env) -> None:
+        """SET column = value, or a tuple of them."""
+        if isinstance(left, exp.Bracket):
+            left = left.this  # an element of an array
+        elif isinstance(left, exp.Column) and left.table and self.dialect == "postgres":
+            left = left.parts[0]  # a field of a composite column: a table's name cannot stand here
+        if isinstance(left, (exp.Tuple, exp.Paren)):
+            names = [item.name for item in left.find_all(exp.Column)]
+            query = right.this if isinstance(right, exp.Paren) else right
+            if isinstance(query, exp.Query):
+                columns = self.query(query, env, scope).star()
+                for name, (_, origins) in zip(names, columns, strict=False):
+                    self.output(name, origins)
+            elif isinstance(right, (exp.Tuple, exp.Struct, exp.Anonymous)):
+                for name, item in zip(names, right.expressions, strict=False):
+                    self.output(name, self.origins(item, scope, env))
+            return
+        self.output(left.name, self.origins(right, scope, env))
+
+    def where(self, node: exp.Expr, scope: Scope, env: Env) -> None:
+        """The filter of a write."""
+        where = node.args.get("where")
+        if where is not None:
+            self.reading.use(self.origins(where, scope, env), "filter")
+
+    def delete(self, node: exp.Delete, env: Env) -> None:
+        """DELETE with USING or joins."""
+        env = self.ctes(node, env, None)
+        scope = Scope(self.dialect)
+        tables = node.args.get("tables")
+        start = node.this
+        if tables and not isinstance(start, exp.Expr):  # T-SQL's DELETE t
+            for table in tables:
+                self.target_scope(table, env, scope)
+        elif tables:  # DELETE t FROM t JOIN s: the written ones are named first
+            names = {table.alias_or_name.casefold() for table in tables}
+            candidates = [start, *(join.this for join in start.args.get("joins") or ())]
+            for item in candidates:
+                if isinstance(item, exp.Table) and names & {
+                    item.alias_or_name.casefold(),
+                    item.name.casefold(),
+                }:
+                    self.target_scope(item, env, scope)
+                else:
+                    item.set("joins", None)
+                    self.from_item(item, scope, env)
+        else:
+            self.target_scope(start, env, scope)
+            if isinstance(start, exp.Table):
+                self.joins(start, scope, env)
+        for item in node.args.get("using") or ():
+            scope.joined_from = len(scope.sources)
+            self.from_item(item, scope, env)
+        self.where(node, scope, env)
+
+    def merge(self, node: exp.Merge, env: Env) -> None:
+        """MERGE."""
+        raise NotImplementedError
+
+    def modification(self, node: exp.Expr, env: Env) -> Relation:
+        """A data-modifying CTE: gives the rows of its RETURNING."""
+        before = len(self.reading.outputs)
+        if isinstance(node, exp.Insert):
+            self.insert(node, env)
+        elif isinstance(node, exp.Update):
+            self.update(node, env)
+        elif isinstance(node, exp.Delete):
+            self.delete(node, env)
+        elif isinstance(node, exp.Merge):
+            self.merge(node, env)
+        returning = node.args.get("returning")
+        table = node.this.this if isinstance(node.this, exp.Schema) else node.this
+        if returning is None or not isinstance(table, exp.Table):
+            return Derived()
+        rows = Derived()
+        parts = named(table, self.dialect).parts
+        for name, origins in self.reading.outputs[before:]:
+            own = {ref: self.reading.ref(parts) for ref, _ in origins if ref.parts == parts}
+            rows.add(name, frozenset((own.get(ref, ref), column) for ref, column in origins))
+        if parts and not isinstance(node, exp.Insert):  # rows that were there before
+            rows.pass_on(Rest(BaseTable(self.reading.source(parts)), frozenset(rows.index)))
+        scope = Scope(self.dialect)
+        scope.add(Source(table.alias_or_name.casefold(), rows))
+        using = node.args.get("using") or []
+        for item in using if isinstance(using, list) else [using]:  # a MERGE has one
+            self.from_item(item, scope, env)
+        start = node.args.get("from_")
+        if start is not None:
+            self.from_item(start.this, scope, env)
+        return self.projections(returning, scope, env)
+
+
+def column_names(target: exp.Expr | None) -> list[str]:
+    """The column list after a target's name, or after the alias that PostgreSQL allows it."""
+    if isinstance(target, exp.Table) and isinstance(target.args.get("alias"), exp.TableAlias):
+        return [item.name for item in target.args["alias"].columns]
+    if not isinstance(target, exp.Schema):
+        return []
+    kinds = (exp.Identifier, exp.ColumnDef, exp.Column)
+    return [item.name for item in target.expressions if isinstance(item, kinds)]
+
+
+def _aliased(start: exp.Expr | None, target: exp.Expr, dialect: str) -> exp.Table | None:
+    """The table in FROM whose alias, or in T-SQL whose name, an UPDATE has as its target."""
+    if start is None or not isinstance(target, exp.Table) or target.alias:
+        return None
+    first = start.this
+    items = [first, *(join.this for join in first.args.get("joins") or ())]
+    if target.args.get("db"):
+        names = [part.name.casefold() for part in target.parts]
+        for item in items if dialect == "tsql" else ():
+            if isinstance(item, exp.Table) and not item.alias:
+                if [part.name.casefold() for part in item.parts] == names:
+                    return item
+        return None
+    for item in items:
+        if isinstance(item, exp.Table) and item.alias_or_name.casefold() == target.name.casefold():
+            return item
+    return None
+
+
+def _base_tables(cte: Cte) -> list[exp.Table]:
+    """The tables in the FROM of a CTE's plain SELECT, through other CTEs."""
+    node = cte.node
+    if not isinstance(node, exp.Select) or node.args.get("from_") is None:
+        return []
+    found: list[exp.Table] = []
+    for item in [node.args["from_"].this, *(join.this for join in node.args.get("joins") or ())]:
+        if not isinstance(item, exp.Table):
+            continue
+        inner = cte.env.get(item.name.casefold()) if not item.args.get("db") else None
+        found.extend([item] if inner is None or inner is cte else _base_tables(inner))
+    return found

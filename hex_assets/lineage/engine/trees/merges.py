@@ -1,0 +1,76 @@
+"""Reads MERGE: what each of its branches writes, and from which columns."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from hex_assets.lineage.engine.reading import Env, Malformed
+from hex_assets.lineage.engine.relations import Relation, TableRef
+from hex_assets.lineage.engine.scopes import Scope, Source
+from hex_assets.lineage.engine.trees.changes import ChangeReader
+
+
+class MergeReader(ChangeReader):
+    """MERGE: its source, its condition and its branches."""
+
+    def merge(self, node: exp.Merge, env: Env) -> None:
+        """MERGE: source, condition, and each action."""
+        env = self.ctes(node, env, None)
+        scope = Scope(self.dialect)
+        target = self.target_scope(node.this, env, scope)
+        using = node.args.get("using")
+        if not isinstance(using, exp.Expr):
+            raise Malformed("MERGE without its source")
+        self.from_item(using, scope, env)
+        condition = node.args.get("on")
+        for identifier in node.args.get("using_cond") or ():
+            both = [item.relation for item in scope.sources]
+            self.using(identifier.name, both[:-1], both[-1:], scope)
+            condition = identifier
+        if not isinstance(condition, exp.Expr):  # False where ON is missing
+            raise Malformed("MERGE without its condition")
+        self.reading.use(self.origins(condition, scope, env), "join")
+        source = scope.sources[-1].relation
+        whens = node.args.get("whens")
+        for when in whens.expressions if whens is not None else ():
+            if when.args.get("condition") is not None:
+                found = self.origins(when.args["condition"], scope, env)
+                self.reading.use(found, "filter")
+            self.merge_action(when.args.get("then"), source, target, scope, env)
+
+    def merge_action(
+        self,
+        action: exp.Expr | None,
+        source: Relation,
+        target: TableRef | None,
+        scope: Scope,
+        env: Env,
+    ) -> None:
+        """UPDATE or INSERT of a MERGE."""
+        if isinstance(action, exp.Update) and not isinstance(action.args["expressions"], list):
+            self.outputs(source, [])  # UPDATE *
+        elif isinstance(action, exp.Update):
+            for item in action.expressions:
+                if isinstance(item, exp.EQ):
+                    self.assignment(item.this, item.expression, scope, env)
+                elif isinstance(item, exp.Star):
+                    self.outputs(source, [])
+        elif isinstance(action, exp.Insert):
+            values = action.args.get("expression")
+            columns = action.this
+            names = [c.name for c in columns.expressions] if isinstance(columns, exp.Tuple) else []
+            only = columns.expressions[0] if isinstance(columns, exp.Tuple) else None
+            if isinstance(only, exp.Anonymous) and only.name.upper() == "VALUES":
+                values = exp.Tuple(expressions=only.expressions)  # INSERT VALUES (a, b)
+                names = []
+            if isinstance(values, exp.Tuple):
+                inner = Scope(self.dialect, parent=scope)
+                inner.add(Source("", source))
+                if not names and target is not None and target.columns:
+                    names = list(target.columns.values())
+                for position, cell in enumerate(values.expressions):
+                    name = names[position] if position < len(names) else self.output_name(cell)
+                    self.output(name, self.origins(cell, inner, env))
+            else:
+                by_name = isinstance(columns, exp.Star)  # INSERT *, but not BigQuery's INSERT ROW
+                self.outputs(source, names, None if by_name else target)
