@@ -30,8 +30,10 @@ from hex_assets.lineage.engine.clauses_lakehouse import (
     live_words,
     multi_insert,
     once,
+    recursion_level,
     replace_on,
     schema_evolution,
+    table_options,
     table_partitions,
     time_travel,
     watermark,
@@ -254,7 +256,7 @@ _OF_TRINO = (
 )
 _OF_SPARK = (
     *map(dropping, (schema_evolution, at_version, time_travel, watermark, live_words, replace_on)),
-    *map(dropping, (table_partitions, once)),
+    *map(dropping, (table_partitions, once, recursion_level, table_options)),
     multi_insert,
     window_calls,
     keyword_parameters,
