@@ -143,6 +143,9 @@ class Text:
         temporary = any(isinstance(prop, _TEMPORARY) for prop in kinds)
         for ref in reading.targets.values():
             self._made_inside(ref.parts, temporary=temporary)
+            if temporary and any(isinstance(prop, exp.GlobalProperty) for prop in kinds):
+                shared = self.key((_GLOBAL, *ref.parts))  # where Spark puts such a view
+                self._inside[shared] = self._qualified(ref.parts)
 
     def _made_inside(self, parts: Parts, *, temporary: bool = False) -> None:
         full = self._qualified(parts)
@@ -377,6 +380,7 @@ def _keep(columns: dict[str, str], column: str) -> None:
         columns[key] = column
 
 
+_GLOBAL = "global_temp"
 _TEMPORARY = (exp.TemporaryProperty, exp.VolatileProperty)
 _IN_ORDER = {
     frozenset(some): some
