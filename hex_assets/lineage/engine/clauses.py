@@ -21,6 +21,7 @@ from hex_assets.lineage.engine.clauses_bigquery import (
     privacy,
 )
 from hex_assets.lineage.engine.clauses_clickhouse import OF_CLICKHOUSE
+from hex_assets.lineage.engine.clauses_drivers import placeholders
 from hex_assets.lineage.engine.clauses_duckdb import after_pivot, apply_calls, select_first, shown
 from hex_assets.lineage.engine.clauses_json import json_options
 from hex_assets.lineage.engine.clauses_lakehouse import (
@@ -272,6 +273,7 @@ _OF_ALL = (
     dropping(_current_of),
     matched_alone,
     last_branch,
+    placeholders,
 )
 _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "bigquery": (
