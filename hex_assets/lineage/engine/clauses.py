@@ -75,6 +75,7 @@ from hex_assets.lineage.engine.clauses_tsql import (
 )
 from hex_assets.lineage.engine.pipe_ends import moved
 from hex_assets.lineage.engine.pipes import (
+    lateral_views,
     with_known_operators,
     with_spark_operators,
     with_unnest,
@@ -261,6 +262,7 @@ _OF_SPARK = (
     multi_insert,
     window_calls,
     keyword_parameters,
+    lateral_views,
     with_spark_operators,
     with_known_operators,
 )
