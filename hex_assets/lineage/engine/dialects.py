@@ -81,6 +81,9 @@ EXPLICIT_LATERAL = frozenset(
 )
 """Dialects in which a subquery in FROM sees what stands before it only after LATERAL or APPLY."""
 
+APART_IN_FROM = EXPLICIT_LATERAL | {"bigquery"}
+"""Dialects in which a subquery in FROM does not see what stands beside it."""
+
 STAR_IN_PLACE = frozenset({"duckdb", "clickhouse"})
 """Dialects whose star leaves the columns of USING in their places; others put them first."""
 

@@ -9,6 +9,7 @@ from operator import itemgetter
 from sqlglot import exp
 
 from hex_assets.lineage.engine.bounds import Heavy
+from hex_assets.lineage.engine.defaults import Default
 from hex_assets.lineage.engine.dialects import HAS_DUAL, SENSITIVE_TABLES, THREE_LEVELS
 from hex_assets.lineage.engine.fallback import Names
 from hex_assets.lineage.engine.made import CHANGES, MadeTables
@@ -75,8 +76,8 @@ class Text:
         """Tables that the text makes: by the name as written and by its full one, the full one."""
         self._temporary: set[Parts] = set()
         self._read_inside: set[Parts] = set()
-        self._default: Parts = ()
-        self._bases: dict[int, tuple[Parts, bool]] = {}
+        self._default = Default()
+        self._bases: dict[int, Default] = {}
         """The defaults in force at a reading: a later USE must not move its columns."""
         self._understood = 0
         self._spent = 0
@@ -116,7 +117,7 @@ class Text:
                     usages.discard("output")
                     usages.add("filter")
         self._readings.append(reading)
-        self._bases[id(reading)] = self._default, self._default_is_catalog
+        self._bases[id(reading)] = self._default
         if names_columns(tree, reading):
             self._writings.append(reading)
         for parts in (ref.parts for ref in reading.sources.values()):
@@ -150,6 +151,9 @@ class Text:
         temporary = any(isinstance(prop, _TEMPORARY) for prop in kinds)
         for ref in reading.targets.values():
             self._made_inside(ref.parts, temporary=temporary)
+            if temporary and any(isinstance(prop, exp.GlobalProperty) for prop in kinds):
+                shared = self.key((_GLOBAL, *ref.parts))  # where Spark puts such a view
+                self._inside[shared] = self._qualified(ref.parts)
 
     def _made_inside(self, parts: Parts, *, temporary: bool = False) -> None:
         full = self._qualified(parts)
@@ -229,30 +233,14 @@ class Text:
 
     def use_named(self, parts: Parts) -> None:
         """USE of a name that the parser takes for a kind, such as a database `warehouse`."""
-        self._default = parts
-        self._default_is_catalog = self.dialect == "tsql" and len(parts) == 1
+        self._default = Default(parts, self.dialect == "tsql" and len(parts) == 1)
 
     def use(self, tree: exp.Use) -> None:
         """USE changes the default database or schema of what follows."""
-        kind = str(tree.args.get("kind") or "").upper()
-        target = tree.this
-        if kind in ("WAREHOUSE", "ROLE", "SECONDARY ROLES") or not isinstance(target, exp.Table):
-            return
-        parts = named(target, self.dialect).parts
-        in_catalog = self._default_is_catalog or len(self._default) == 2
-        if kind == "SCHEMA" and len(parts) == 1 and in_catalog:
-            parts = (self._default[0], *parts)
-        self._default = parts
-        self._default_is_catalog = kind in ("DATABASE", "CATALOG") or (
-            self.dialect in ("snowflake", "tsql") and kind == "" and len(parts) == 1
-        )
-
-    _default_is_catalog = False
+        self._default = self._default.after(tree, self.dialect)
 
     def _qualified(self, parts: Parts, reading: Reading | None = None) -> Parts:
-        default, is_catalog = self._default, self._default_is_catalog
-        if reading is not None:
-            default, is_catalog = self._bases[id(reading)]
+        default, is_catalog = self._default if reading is None else self._bases[id(reading)]
         if not default:
             return parts
         if is_catalog:
@@ -390,6 +378,7 @@ def _keep(columns: dict[str, str], column: str) -> None:
         columns[key] = column
 
 
+_GLOBAL = "global_temp"
 _TEMPORARY = (exp.TemporaryProperty, exp.VolatileProperty)
 _IN_ORDER = {
     frozenset(some): some

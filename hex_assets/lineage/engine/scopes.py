@@ -229,6 +229,8 @@ class Scope:
         scope = self.parent
         while scope is not None:
             for source in scope.sources:
+                if source.name == folded and self.dialect == "bigquery":
+                    return True  # no dataset is looked for then
                 if source.name == folded and (source.hidden_name or not source.parts):
                     return folded not in source.parts  # there it is a schema
             scope = scope.parent

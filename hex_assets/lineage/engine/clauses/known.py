@@ -21,6 +21,7 @@ from hex_assets.lineage.engine.clauses.bigquery import (
     privacy,
 )
 from hex_assets.lineage.engine.clauses.clickhouse import OF_CLICKHOUSE
+from hex_assets.lineage.engine.clauses.drivers import placeholders
 from hex_assets.lineage.engine.clauses.duckdb import after_pivot, apply_calls, select_first, shown
 from hex_assets.lineage.engine.clauses.json import json_options
 from hex_assets.lineage.engine.clauses.lakehouse import (
@@ -30,8 +31,10 @@ from hex_assets.lineage.engine.clauses.lakehouse import (
     live_words,
     multi_insert,
     once,
+    recursion_level,
     replace_on,
     schema_evolution,
+    table_options,
     table_partitions,
     time_travel,
     watermark,
@@ -41,6 +44,7 @@ from hex_assets.lineage.engine.clauses.match import matched_alone
 from hex_assets.lineage.engine.clauses.mysql import OF_MYSQL, odbc
 from hex_assets.lineage.engine.clauses.pipe_ends import moved
 from hex_assets.lineage.engine.clauses.pipes import (
+    lateral_views,
     with_known_operators,
     with_spark_operators,
     with_unnest,
@@ -253,10 +257,11 @@ _OF_TRINO = (
 )
 _OF_SPARK = (
     *map(dropping, (schema_evolution, at_version, time_travel, watermark, live_words, replace_on)),
-    *map(dropping, (table_partitions, once)),
+    *map(dropping, (table_partitions, once, recursion_level, table_options)),
     multi_insert,
     window_calls,
     keyword_parameters,
+    lateral_views,
     with_spark_operators,
     with_known_operators,
 )
@@ -269,6 +274,7 @@ _OF_ALL = (
     dropping(_current_of),
     matched_alone,
     last_branch,
+    placeholders,
 )
 _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
     "bigquery": (

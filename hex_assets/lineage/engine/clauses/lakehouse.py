@@ -169,6 +169,29 @@ def replace_on(tokens: Tokens, position: int, files: list[str]) -> int:
     return 0
 
 
+def recursion_level(tokens: Tokens, position: int, files: list[str]) -> int:
+    """MAX RECURSION LEVEL 200 of a recursive CTE, before its AS."""
+    words = [word_at(tokens, position + n) for n in range(5)]
+    return position + 4 if words[:3] == ["MAX", "RECURSION", "LEVEL"] and words[4] == "AS" else 0
+
+
+def table_options(tokens: Tokens, position: int, files: list[str]) -> int:
+    """Options of a table that is read: FROM t WITH ('k' = 'v'), FROM STREAM(t) WITH (k)."""
+    if word_at(tokens, position) != "WITH" or not opens(tokens, position + 1):
+        return 0
+    start = position - 1
+    if word_at(tokens, start) == ")":
+        while start > 0 and word_at(tokens, start) != "(":  # a name in parentheses has no others
+            start -= 1
+        if word_at(tokens, start - 1) != "STREAM":
+            return 0
+        return closing(tokens, position + 1)
+    while word_at(tokens, start - 1) == ".":
+        start -= 2
+    read = word_at(tokens, start - 1) in ("FROM", "JOIN", "STREAM", ",")
+    return closing(tokens, position + 1) if read else 0
+
+
 def once(tokens: Tokens, position: int, files: list[str]) -> int:
     """INSERT INTO ONCE t of a flow."""
     words = [word_at(tokens, n) for n in range(3)]

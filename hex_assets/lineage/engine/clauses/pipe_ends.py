@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from hex_assets.lineage.engine.clauses.rewriting import Tokens, opens
+from hex_assets.lineage.engine.clauses.rewriting import Tokens, like, opens
 from hex_assets.lineage.engine.trees.passing import PASSES_ON
 from hex_assets.lineage.engine.words import closing, word_at
 
 _WRITES = frozenset({"CREATE", "INSERT", "EXPORT"})
 _MOVED = _WRITES | {"WITH", "ASSERT", "CALL"}
+
+
+_QUERIES = frozenset({"FROM", "SELECT", "WITH", "("})
 
 
 def moved(tokens: Tokens, files: list[str]) -> Tokens:
@@ -38,9 +41,14 @@ def moved(tokens: Tokens, files: list[str]) -> Tokens:
             tokens = [*before, *after]
         else:
             alias = _passed_on(operator)
-            if alias is None:
+            start = _start(tokens, position)
+            if alias is not None:
+                tokens = [*before, *([tokens[position], *alias] if alias else []), *after]
+            elif word_at(before, start) in _QUERIES and "(" in [t.text for t in operator]:
+                tokens = [*before[:start], *_called(operator, before[start:]), *after]
+                position = len(tokens) - len(after)
+            else:
                 return tokens
-            tokens = [*before, *([tokens[position], *alias] if alias else []), *after]
     return tokens
 
 
@@ -70,10 +78,9 @@ def _with(operator: Tokens, query: Tokens) -> Tokens:
     if word_at(query, 0) != "WITH":
         return [*operator, *query]
     rest = query[2:] if word_at(query, 1) == "RECURSIVE" else query[1:]
-    like = query[0]
-    recursive = Token(TokenType.RECURSIVE, "RECURSIVE", like.line, like.col, like.start, like.end)
-    comma = Token(TokenType.COMMA, ",", like.line, like.col, like.start, like.end)
-    return [like, recursive, *operator[1:], comma, *rest]
+    recursive = like(query[0], TokenType.RECURSIVE, "RECURSIVE")
+    comma = like(query[0], TokenType.COMMA, ",")
+    return [query[0], recursive, *operator[1:], comma, *rest]
 
 
 def _passed_on(operator: Tokens) -> Tokens | None:
@@ -86,5 +93,18 @@ def _passed_on(operator: Tokens) -> Tokens | None:
     return operator[closing(operator, position) :]
 
 
-def _as(like: Token) -> Token:
-    return Token(TokenType.ALIAS, "AS", like.line, like.col, like.start, like.end)
+def _called(operator: Tokens, query: Tokens) -> Tokens:
+    """CALL f(1) as FROM f((SELECT NULL FROM (query)), 1): what f makes of its input is not told."""
+    at = operator[0]
+    opening = [token.text for token in operator].index("(")
+    opened, closed = like(at, TokenType.L_PAREN, "("), like(at, TokenType.R_PAREN, ")")
+    source = like(at, TokenType.FROM, "FROM")
+    nothing = [like(at, TokenType.SELECT, "SELECT"), like(at, TokenType.NULL, "NULL")]
+    given = [opened, *nothing, source, opened, *query, closed, closed]
+    rest = operator[opening + 1 :]
+    comma = [] if word_at(rest, 0) == ")" else [like(at, TokenType.COMMA, ",")]
+    return [source, *operator[1 : opening + 1], *given, *comma, *rest]
+
+
+def _as(at: Token) -> Token:
+    return like(at, TokenType.ALIAS, "AS")

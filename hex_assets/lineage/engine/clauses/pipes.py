@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from hex_assets.lineage.engine.clauses.rewriting import Tokens, items_of
+from hex_assets.lineage.engine.clauses.rewriting import Tokens, items_of, listed, opens
+from hex_assets.lineage.engine.words import closing, word_at
 
 
 def with_known_operators(tokens: Tokens, files: list[str]) -> Tokens:
@@ -94,6 +95,38 @@ def with_spark_operators(tokens: Tokens, files: list[str]) -> Tokens:
     if len(tokens) in closes:
         kept.append(_token(TokenType.R_PAREN, ")", tokens[-1]))
     return kept
+
+
+def lateral_views(tokens: Tokens, files: list[str]) -> Tokens:
+    """Spark's `|> LATERAL VIEW f(x) e AS a, b` as `|> CROSS JOIN LATERAL f(x) AS e(a, b)`."""
+    kept: Tokens = []
+    done = 0
+    for position, token in enumerate(tokens):
+        words = [word_at(tokens, position + n) for n in (1, 2)]
+        if token.token_type != TokenType.PIPE_GT or words != ["LATERAL", "VIEW"]:
+            continue
+        end = _end(tokens, position + 1)
+        start = position + 3 + (word_at(tokens, position + 3) == "OUTER")
+        after = closing(tokens, next((n for n in range(start, end) if opens(tokens, n)), start))
+        if position >= done and start < after <= end:
+            kept += [*tokens[done : position + 1], *_joined(tokens[start:after], tokens[after:end])]
+            done = end
+    return [*kept, *tokens[done:]] if done else tokens
+
+
+def _joined(call: Tokens, alias: Tokens) -> Tokens:
+    """The join of a call's rows under its alias, with the columns that stand after AS."""
+    at = call[0]
+    split = next((n for n, t in enumerate(alias) if t.token_type == TokenType.ALIAS), len(alias))
+    columns = items_of(alias[split + 1 :])
+    found = [_token(TokenType.CROSS, "CROSS", at), _token(TokenType.JOIN, "JOIN", at)]
+    found += [_token(TokenType.LATERAL, "LATERAL", at), *call, _token(TokenType.ALIAS, "AS", at)]
+    found += alias[:split] or [_token(TokenType.VAR, _VIEW, at)]
+    return [*found, *(listed(columns) if columns else [])]
+
+
+_VIEW = "lateral_view"
+"""What a view is called that has no name of its own."""
 
 
 def _known_words(token: Token) -> Tokens:

@@ -126,6 +126,10 @@ def special(
         if chunk[1].text.upper() in ("WAREHOUSE", "ROLE") and after == len(chunk):
             text.use_named(parts)
             return True
+    spark = text.dialect in ("databricks", "spark")
+    if spark and first == "SET" and word_at(chunk, 1) == "CATALOG" and len(chunk) > 2:
+        read_text("USE" + sql[chunk[0].end + 1 : chunk[-1].end + 1], text)
+        return True
     if first in ("COPY", "EXPORT", "UPDATE", "CREATE") and _moves_databases(chunk):
         return True
     if first == "DECLARE" and _declares(sql, chunk, text, read_statement):

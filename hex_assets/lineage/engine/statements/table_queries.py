@@ -42,7 +42,7 @@ def table_queries(sql: str, chunk: list[Token], dialect: str) -> str | None:
             continue
         before = chunk[position - 1].text.upper() if position else ""
         call = openers[-1] if openers and before in ("(", ",") else ""
-        is_call = bool(call) and call.replace("_", "").isalnum() and call not in _NO_CALLS
+        is_call = call.translate(_IN_NAMES).isalnum() and call not in _NO_CALLS
         alone = before == "" or before in _BEFORE_TABLE_QUERY or (before == "(" and not is_call)
         if chunk[0].text.upper() == "INSERT" and before not in ("INSERT", "INTO", "OVERWRITE", "("):
             alone = alone or not is_call
@@ -72,6 +72,8 @@ def table_queries(sql: str, chunk: list[Token], dialect: str) -> str | None:
     return "".join([*pieces, sql[done : chunk[-1].end + 1]])
 
 
+_IN_NAMES = dict.fromkeys(map(ord, "_.-"))
+"""What a name may have beside letters: BigQuery's backticks take in dots and dashes."""
 _NO_CALLS = frozenset({"AS", "IN", "FROM", "JOIN", "EXISTS", "ANY", "SOME", "ALL", "MATERIALIZED"})
 
 

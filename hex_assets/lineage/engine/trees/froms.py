@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from hex_assets.lineage.engine.dialects import EXPLICIT_LATERAL, UNNESTED_PATHS
+from hex_assets.lineage.engine.dialects import APART_IN_FROM, UNNESTED_PATHS
 from hex_assets.lineage.engine.names import Named, named, parts_of_text
 from hex_assets.lineage.engine.reading import Cte, Env, Malformed
 from hex_assets.lineage.engine.relations import (
@@ -142,7 +142,8 @@ class FromReader(JoinReader):
             if own is not None:
                 self.add(node, own, scope, name.parts[-1])
                 return
-        if len(name.parts) > 1 and self.dialect in UNNESTED_PATHS:
+        whole = node.meta_get("quoted_table")  # backticks around dots: always a table
+        if len(name.parts) > 1 and self.dialect in UNNESTED_PATHS and not whole:
             qualifiers = [piece.name for piece in node.parts[:-1]]
             if qualifiers and scope.has_path(qualifiers[0].casefold()):
                 found = scope.qualified(qualifiers, node.parts[-1].name)
@@ -210,9 +211,7 @@ class FromReader(JoinReader):
                 whole.pass_on(Rest(source.relation, frozenset(within.using)))
             self.add(node, whole, scope)
             return
-        relation = self.query(
-            inner, env, scope.parent if self.dialect in EXPLICIT_LATERAL else scope
-        )
+        relation = self.query(inner, env, scope.parent if self.dialect in APART_IN_FROM else scope)
         self.tail(node, relation, env, scope.parent)
         self.add(node, relation, scope)
 

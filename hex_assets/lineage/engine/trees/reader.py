@@ -161,7 +161,7 @@ class ExpressionReader(ColumnReader):
                 found.append(self.origins(item.args.get("condition"), inner, env))
                 stack.append(item.args["iterator"])
                 continue
-            elif isinstance(item, exp.Star) and not isinstance(item.parent, _COUNTS):
+            elif isinstance(item, exp.Star) and not _counts(item.parent):
                 found.append(_whole_row(item, scope))
                 continue
             if isinstance(item, exp.Anonymous) and self.dialect == "clickhouse":
@@ -250,6 +250,12 @@ def _as_table(node: exp.Expr) -> exp.Expr:
 
 _COUNTS = (exp.Count, exp.CountIf, exp.ApproxDistinct)
 """Functions whose star counts rows; any other takes the values of all columns: HASH(*)."""
+
+
+def _counts(call: exp.Expr | None) -> bool:
+    """Whether a function counts rows: BigQuery's ANON_COUNT has no class of its own."""
+    named = isinstance(call, exp.Anonymous) and str(call.name).upper().endswith("_COUNT")
+    return named or isinstance(call, _COUNTS)
 
 
 def _without_unit(call: exp.Anonymous) -> list[exp.Expr] | None:
