@@ -6,6 +6,7 @@ from sqlglot import exp
 
 from hex_assets.lineage.engine.conflicts import assigned, excluded
 from hex_assets.lineage.engine.functions import files_of, table_of
+from hex_assets.lineage.engine.merging import Given, given_row
 from hex_assets.lineage.engine.mysql import read_for_others
 from hex_assets.lineage.engine.names import is_remote, named
 from hex_assets.lineage.engine.queries import QueryReader
@@ -314,14 +315,15 @@ class ChangeReader(QueryReader):
         env: Env,
     ) -> None:
         """UPDATE or INSERT of a MERGE."""
-        if isinstance(action, exp.Update) and not isinstance(action.args["expressions"], list):
-            self.outputs(source, [])  # UPDATE *
+        given = given_row(action, self.dialect)
+        if given == Given.NOTHING:
+            return
+        if given is not None:
+            self.outputs(source, [], target if given == Given.BY_POSITION else None)
         elif isinstance(action, exp.Update):
             for item in action.expressions:
                 if isinstance(item, exp.EQ):
                     self.assignment(item.this, item.expression, scope, env)
-                elif isinstance(item, exp.Star):
-                    self.outputs(source, [])
         elif isinstance(action, exp.Insert):
             values = action.args.get("expression")
             columns = action.this
@@ -338,9 +340,8 @@ class ChangeReader(QueryReader):
                 for position, cell in enumerate(values.expressions):
                     name = names[position] if position < len(names) else self.output_name(cell)
                     self.output(name, self.origins(cell, inner, env))
-            else:
-                by_name = isinstance(columns, exp.Star)  # INSERT *, but not BigQuery's INSERT ROW
-                self.outputs(source, names, None if by_name else target)
+            else:  # BigQuery's INSERT ROW
+                self.outputs(source, names, target)
 
     def modification(self, node: exp.Expr, env: Env) -> Relation:
         """A data-modifying CTE: gives the rows of its RETURNING."""

@@ -21,7 +21,13 @@ from hex_assets.lineage.engine.clauses_bigquery import (
     privacy,
 )
 from hex_assets.lineage.engine.clauses_clickhouse import OF_CLICKHOUSE
-from hex_assets.lineage.engine.clauses_duckdb import after_pivot, apply_calls, select_first, shown
+from hex_assets.lineage.engine.clauses_duckdb import (
+    after_pivot,
+    apply_calls,
+    merge_actions,
+    select_first,
+    shown,
+)
 from hex_assets.lineage.engine.clauses_json import json_options
 from hex_assets.lineage.engine.clauses_lakehouse import (
     all_by_name,
@@ -293,7 +299,7 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
         operators,
     ),
     "redshift": (column_attributes, remove_duplicates, siblings, dropping(subscripts)),
-    "duckdb": (after_pivot, apply_calls, dropping(shown), select_first),
+    "duckdb": (after_pivot, apply_calls, merge_actions, dropping(shown), select_first),
     "athena": _OF_TRINO,
     "trino": _OF_TRINO,
     "presto": _OF_TRINO,

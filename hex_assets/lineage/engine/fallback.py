@@ -87,8 +87,8 @@ def read_names(tokens: list[Token], *, cut: bool, paths: bool = False) -> Names:
                     continue
         elif word in ("into", "update", "overwrite", "merge") and not openers and before != "key":
             start = position + 1
-            if before == "then" and start < len(tokens) and tokens[start].text.lower() == "all":
-                position += 1  # MERGE's UPDATE ALL BY NAME
+            if before == "then" and word_at(tokens, start) in ("ALL", "BY"):
+                position += 1  # MERGE's UPDATE ALL BY NAME and UPDATE BY NAME
                 continue
             while start < len(tokens) and tokens[start].text.lower() in _BEFORE_TARGET:
                 start += 1
