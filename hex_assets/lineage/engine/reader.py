@@ -9,6 +9,7 @@ from typing import Any
 from sqlglot import exp
 
 from hex_assets.lineage.engine.clickhouse import in_name, joined_value, nested_column
+from hex_assets.lineage.engine.methods import HAVE_METHODS, is_method
 from hex_assets.lineage.engine.mysql import is_clock
 from hex_assets.lineage.engine.reading import Env, Malformed, Reading
 from hex_assets.lineage.engine.relations import (
@@ -32,19 +33,6 @@ MODEL_FUNCTIONS = (
 _JSON_TYPES = {exp.JSONValue: "returning", exp.JSONObject: "return_type"}
 """Functions of which one argument is the type that they return."""
 _WITH_NAMES = (*MODEL_FUNCTIONS, *_JSON_TYPES)
-_METHODS = {
-    "tsql": frozenset(
-        "value query nodes exist modify tostring stastext stdistance stx sty starea stlength "
-        "stintersects stcontains stwithin stbuffer getancestor getdescendant getlevel "
-        "isdescendantof".split()
-    ),
-    "duckdb": frozenset(
-        "upper lower trim ltrim rtrim len length replace split string_split contains starts_with "
-        "substr substring list_transform list_filter list_sort list_distinct apply filter round "
-        "abs year month day strftime regexp_replace regexp_extract concat".split()
-    ),
-}
-"""Methods of a column's value; `schema.name(...)` is a function."""
 _UNIT_FIRST = frozenset(
     "timestampadd timestampdiff dateadd datediff datediff_big date_diff datetrunc datepart "
     "nextval lastval date_bucket table".split()
@@ -221,7 +209,7 @@ class ExpressionReader:
         if not isinstance(base, exp.Identifier):
             if isinstance(base, exp.Paren) and isinstance(after[0], exp.Identifier):
                 base = self.field_of_row(base, after[0], scope)
-            if self.dialect in _METHODS or isinstance(base, exp.Paren):
+            if self.dialect in HAVE_METHODS or isinstance(base, exp.Paren):
                 _as_columns(base)
             return [base, *values]
         names = [base]
@@ -229,12 +217,14 @@ class ExpressionReader:
             if not isinstance(item, exp.Identifier):
                 break
             names.append(item)
-        method = after[0].name.casefold() if isinstance(after[0], exp.Anonymous) else ""
+        calls = after[len(names) - 1 :]
+        is_call = bool(calls) and isinstance(calls[0], exp.Anonymous)
+        own = is_call and is_method(names, calls[0].name.casefold(), scope)
         if len(names) > 1:
-            known = scope.qualified([names[0].name], names[1].name) is not None
-            if known or not values:
-                values.append(exp.Column(this=names[1].copy(), table=names[0].copy()))
-        elif method in _METHODS.get(self.dialect, ()):
+            *qualifiers, name = [part.name for part in names[:4]]
+            if own or not values or scope.qualified(qualifiers, name) is not None:
+                values.append(_column_of(names[:4]))
+        elif own:
             values.append(exp.Column(this=base.copy()))
         return values
 
@@ -379,6 +369,11 @@ def _takes_row(node: exp.Expr) -> bool:
     As a plain output, `SELECT status FROM status`, it is a column of the same name.
     """
     return isinstance(node.parent, _OF_ROWS)
+
+
+def _column_of(names: list[exp.Identifier]) -> exp.Column:
+    parts = zip(("this", "table", "db", "catalog"), reversed(names), strict=False)
+    return exp.Column(**{key: name.copy() for key, name in parts})
 
 
 def _as_table(node: exp.Expr) -> exp.Expr:
