@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from hex_assets.lineage.engine.clickhouse import in_name, joined_value, nested_column
+from hex_assets.lineage.engine.clickhouse import in_name, joined_value, nested_column, values_given
 from hex_assets.lineage.engine.methods import HAVE_METHODS, is_method
 from hex_assets.lineage.engine.mysql import is_clock
 from hex_assets.lineage.engine.reading import Env, Malformed, Reading
@@ -156,8 +156,10 @@ class ExpressionReader:
                 found.append(_whole_row(item, scope))
                 continue
             if isinstance(item, exp.Anonymous) and self.dialect == "clickhouse":
-                found.append(joined_value(item, self.reading))
+                found.append(joined_value(item, scope, self.reading))
                 found.append(self.called_lambda(item.name.casefold(), scope))
+                stack.extend(reversed(values_given(item)))
+                continue
             elif isinstance(item, exp.Anonymous):
                 if len(item.expressions) == 1 and item.name.casefold() == "table":
                     stack.append(_as_table(item.expressions[0]))
