@@ -171,6 +171,25 @@ def top(tokens: Tokens, position: int, files: list[str]) -> int:
     return position + (4 if ties else 2)
 
 
+def of_order(tokens: Tokens, position: int, files: list[str]) -> int:
+    """ORDER BY a DESC COLLATE 'en' LIMIT 0, 5 WITH TIES, which changes no rows' columns."""
+    word = word_at(tokens, position)
+    if word == "COLLATE" and position + 1 < len(tokens):
+        return position + 2 if tokens[position + 1].token_type == TokenType.STRING else 0
+    ties = word == "WITH" and word_at(tokens, position + 1) == "TIES"
+    return position + 2 if ties and word_at(tokens, position + 2) not in ("AS", "(") else 0
+
+
+def of_sample(tokens: Tokens, position: int, files: list[str]) -> int:
+    """The OFFSET 1/2 of SAMPLE 1/10 OFFSET 1/2."""
+    if word_at(tokens, position) != "OFFSET":
+        return 0
+    before = position - (4 if word_at(tokens, position - 2) == "/" else 2)
+    if word_at(tokens, before) != "SAMPLE":
+        return 0
+    return position + (4 if word_at(tokens, position + 2) == "/" else 2)
+
+
 _BEFORE_TOP = frozenset({"SELECT", "DISTINCT"})
 
 
@@ -248,7 +267,7 @@ _BEFORE_NAMES = frozenset("INTO TABLE VIEW FUNCTION JOIN USING AS TO .".split())
 
 OF_CLICKHOUSE = (
     *map(dropping, (outfile, limit_by, paste, outer, of_change, top)),
-    *map(dropping, (collation, comma_before_select)),
+    *map(dropping, (collation, comma_before_select, of_order, of_sample)),
     rare_words,
     with_known_operators,
     named_arguments,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot.tokenizer_core import TokenType
 
-from hex_assets.lineage.engine.clauses.rewriting import Tokens, as_names, opens
+from hex_assets.lineage.engine.clauses.rewriting import Tokens, as_names, called, like, opens
 from hex_assets.lineage.engine.words import closing, word_at
 
 _PIVOTS = frozenset({"PIVOT", "UNPIVOT", "PIVOT_WIDER", "PIVOT_LONGER"})
@@ -50,6 +50,52 @@ def apply_calls(tokens: Tokens, files: list[str]) -> Tokens:
             token.token_type == TokenType.APPLY and word_at(tokens, position + 1) == "("
         ),
     )
+
+
+_HOW = frozenset({"NAME", "POSITION"})
+
+
+def merge_actions(tokens: Tokens, files: list[str]) -> Tokens:
+    """A MERGE's UPDATE BY NAME as UPDATE SET COLUMNS(*), and ERROR as DO NOTHING."""
+    kept: Tokens = []
+    changed = merges = False
+    cases = position = 0
+    while position < len(tokens):
+        token, word = tokens[position], word_at(tokens, position)
+        merges = merges or word == "MERGE"
+        cases += (word == "CASE") - (word == "END")
+        kept.append(token)
+        position += 1
+        if not merges or cases > 0 or word_at(tokens, position - 2) != "THEN":
+            continue
+        by = word_at(tokens, position) == "BY" and word_at(tokens, position + 1) in _HOW
+        if word == "UPDATE" and by:
+            if word_at(tokens, position + 1) == "NAME":
+                star = like(token, TokenType.STAR, "*")
+                kept += [like(token, TokenType.SET, "SET"), *called("COLUMNS", token, [star])]
+            position += 2
+        elif word == "INSERT" and by and word_at(tokens, position + 2) == "*":
+            kept += tokens[position : position + 2]
+            position += 3
+        elif word == "ERROR":
+            kept[-1:] = [like(token, TokenType.VAR, "DO"), like(token, TokenType.VAR, "NOTHING")]
+            position = _after_message(tokens, position)
+        else:
+            continue
+        changed = True
+    return kept if changed else tokens
+
+
+def _after_message(tokens: Tokens, position: int) -> int:
+    """The position after an error's message, which may have a CASE of its own."""
+    cases = 0
+    while position < len(tokens):
+        word = word_at(tokens, position)
+        if not cases and word in ("WHEN", "RETURNING", ")"):
+            break
+        cases += (word == "CASE") - (word == "END")
+        position = closing(tokens, position) if opens(tokens, position) else position + 1
+    return position
 
 
 _SET_OPERATIONS = frozenset({"UNION", "EXCEPT", "INTERSECT"})

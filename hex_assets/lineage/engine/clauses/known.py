@@ -22,7 +22,13 @@ from hex_assets.lineage.engine.clauses.bigquery import (
 )
 from hex_assets.lineage.engine.clauses.clickhouse import OF_CLICKHOUSE
 from hex_assets.lineage.engine.clauses.drivers import placeholders
-from hex_assets.lineage.engine.clauses.duckdb import after_pivot, apply_calls, select_first, shown
+from hex_assets.lineage.engine.clauses.duckdb import (
+    after_pivot,
+    apply_calls,
+    merge_actions,
+    select_first,
+    shown,
+)
 from hex_assets.lineage.engine.clauses.json import json_options
 from hex_assets.lineage.engine.clauses.lakehouse import (
     all_by_name,
@@ -299,7 +305,7 @@ _OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
         operators,
     ),
     "redshift": (column_attributes, remove_duplicates, siblings, dropping(subscripts)),
-    "duckdb": (after_pivot, apply_calls, dropping(shown), select_first),
+    "duckdb": (after_pivot, apply_calls, merge_actions, dropping(shown), select_first),
     "athena": _OF_TRINO,
     "trino": _OF_TRINO,
     "presto": _OF_TRINO,

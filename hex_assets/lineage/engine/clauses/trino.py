@@ -49,7 +49,7 @@ _FOR_VERSIONS = frozenset({"FOR VERSION", "FOR TIMESTAMP"})
 
 
 def version(tokens: Tokens, position: int, files: list[str]) -> int:
-    """Presto's FOR SYSTEM_VERSION AS OF 1 and FOR TIMESTAMP BEFORE TIMESTAMP '...'."""
+    """FOR SYSTEM_VERSION AS OF 1 and FOR TIMESTAMP BEFORE now() - INTERVAL '1' DAY."""
     word = word_at(tokens, position)
     start = position + 1
     if word == "FOR" and word_at(tokens, start) in _VERSIONS:
@@ -62,9 +62,38 @@ def version(tokens: Tokens, position: int, files: list[str]) -> int:
         start += 2
     else:
         return 0
+    end = _after_operand(tokens, start)
+    while end < len(tokens):
+        if word_at(tokens, end) in _OPERATORS:
+            end = _after_operand(tokens, end + 1)
+        elif [word_at(tokens, end + n) for n in range(3)] == ["AT", "TIME", "ZONE"]:
+            end = _after_operand(tokens, end + 3)
+        else:
+            break
+    return end
+
+
+_OPERATORS = frozenset({"+", "-", "*", "/", "%", "||"})
+_UNITS = frozenset({"YEAR", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND"})
+
+
+def _after_operand(tokens: Tokens, start: int) -> int:
+    """The position after a literal with its type and unit, a name, a call or a parenthesis."""
     if opens(tokens, start):
         return closing(tokens, start)
-    return start + 2 if word_at(tokens, start) in ("TIMESTAMP", "DATE", "-") else start + 1
+    word = word_at(tokens, start)
+    if word in ("-", "+"):
+        return _after_operand(tokens, start + 1)
+    end = start + 1
+    if word == "INTERVAL":
+        end += 2 if word_at(tokens, end) in ("-", "+") else 1
+        end += word_at(tokens, end) in _UNITS
+        return end + 2 if word_at(tokens, end) == "TO" else end
+    if word in ("TIMESTAMP", "DATE") and not opens(tokens, end):
+        return end + 1
+    while word_at(tokens, end) == ".":  # a function of a schema
+        end += 2
+    return closing(tokens, end) if opens(tokens, end) else end
 
 
 _OF_ARGUMENT = frozenset({"AS", "PARTITION BY", "ORDER BY", "PRUNE", "KEEP", "COPARTITION"})

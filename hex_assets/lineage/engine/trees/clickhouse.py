@@ -137,15 +137,38 @@ def in_name(node: exp.In, env: Env) -> exp.Column | None:
     return given[0] if given[0].table or given[0].name.casefold() in env else None
 
 
-def joined_value(call: exp.Anonymous, reading: Reading) -> Origins:
+def joined_value(call: exp.Anonymous, scope: Scope, reading: Reading) -> Origins:
     """The column that joinGet('db.t', 'column', key) reads from a table of the engine Join."""
     given = call.expressions
     if call.name.casefold() not in _JOIN_GETS or len(given) < 2:
         return NOTHING
-    table, column = constant_text(given[0]), constant_text(given[1])
-    if table is None or column is None:
+    parts, column = _table_given(given[0], scope), constant_text(given[1])
+    if not parts or column is None:
         return NOTHING
-    return frozenset({(reading.source(parts_of_text(table)), column)})
+    return frozenset({(reading.source(parts), column)})
+
+
+def _table_given(node: exp.Expr, scope: Scope) -> tuple[str, ...]:
+    """The table that a string, a bare name or an alias of a string names."""
+    level: Scope | None = scope if isinstance(node, exp.Column) and not node.table else None
+    value: exp.Expr = node
+    while level is not None and value is node:
+        key = node.name.casefold()
+        cte = level.named.get(key)
+        value = cte.node if cte is not None else level.later.expressions.get(key, node)
+        level = level.parent
+    if isinstance(value, exp.Column):
+        return tuple(part.name for part in value.parts) if value is node else ()
+    text = constant_text(value)
+    return () if text is None else parts_of_text(text)
+
+
+def values_given(call: exp.Anonymous) -> list[exp.Expr]:
+    """What a function is given, but for the bare name of a dictionary or of a joined table."""
+    function, given = call.name.casefold(), call.expressions
+    names = function in _JOIN_GETS or function.startswith(_DICTIONARIES)
+    return list(given[1:] if names and given and isinstance(given[0], exp.Column) else given)
 
 
 _JOIN_GETS = frozenset({"joinget", "joingetornull"})
+_DICTIONARIES = ("dictget", "dicthas", "dictisin")

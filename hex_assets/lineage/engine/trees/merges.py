@@ -8,6 +8,7 @@ from hex_assets.lineage.engine.reading import Env, Malformed
 from hex_assets.lineage.engine.relations import Relation, TableRef
 from hex_assets.lineage.engine.scopes import Scope, Source
 from hex_assets.lineage.engine.trees.changes import ChangeReader
+from hex_assets.lineage.engine.trees.merging import Given, given_row
 
 
 class MergeReader(ChangeReader):
@@ -47,14 +48,15 @@ class MergeReader(ChangeReader):
         env: Env,
     ) -> None:
         """UPDATE or INSERT of a MERGE."""
-        if isinstance(action, exp.Update) and not isinstance(action.args["expressions"], list):
-            self.outputs(source, [])  # UPDATE *
+        given = given_row(action, self.dialect)
+        if given == Given.NOTHING:
+            return
+        if given is not None:
+            self.outputs(source, [], target if given == Given.BY_POSITION else None)
         elif isinstance(action, exp.Update):
             for item in action.expressions:
                 if isinstance(item, exp.EQ):
                     self.assignment(item.this, item.expression, scope, env)
-                elif isinstance(item, exp.Star):
-                    self.outputs(source, [])
         elif isinstance(action, exp.Insert):
             values = action.args.get("expression")
             columns = action.this
@@ -71,6 +73,5 @@ class MergeReader(ChangeReader):
                 for position, cell in enumerate(values.expressions):
                     name = names[position] if position < len(names) else self.output_name(cell)
                     self.output(name, self.origins(cell, inner, env))
-            else:
-                by_name = isinstance(columns, exp.Star)  # INSERT *, but not BigQuery's INSERT ROW
-                self.outputs(source, names, None if by_name else target)
+            else:  # BigQuery's INSERT ROW
+                self.outputs(source, names, target)

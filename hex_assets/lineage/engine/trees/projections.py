@@ -59,8 +59,7 @@ class ProjectionReader(FromReader):
             if isinstance(item, exp.Aliases):
                 if self.dialect == "clickhouse":  # sparkbar(9)(a, b)
                     raise Malformed("a function with parameters was taken for a list of aliases")
-                for alias in item.aliases:
-                    result.add(alias.name, found)
+                self.aliased(item, found, result, scope, env)
                 continue
             name = self.output_name(item)
             result.add(name, found)
@@ -69,6 +68,20 @@ class ProjectionReader(FromReader):
             if isinstance(item, exp.Alias) or (self.dialect == "tsql" and name):
                 scope.aliases.setdefault(name.casefold(), found)
         return result
+
+    def aliased(
+        self, item: exp.Aliases, found: Origins, result: Derived, scope: Scope, env: Env
+    ) -> None:
+        """`f(x) AS (a, b)`, whose values all come from x; `t.* AS (a, b)` goes by position."""
+        names = [alias.name for alias in item.aliases]
+        whole = Derived()
+        if _is_star(item.this):
+            self.star(item.this, whole, scope, env)
+        columns = whole.star() if not whole.is_open() else []
+        if len(columns) != len(names):
+            columns = [(name, found) for name in names]
+        for name, (_, origins) in zip(names, columns, strict=True):
+            result.add(name, origins)
 
     def structured(
         self, name: str, value: exp.Expr, result: Derived, scope: Scope, env: Env

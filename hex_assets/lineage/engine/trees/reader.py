@@ -18,8 +18,9 @@ from hex_assets.lineage.engine.relations import (
     merged,
 )
 from hex_assets.lineage.engine.scopes import Scope
-from hex_assets.lineage.engine.trees.clickhouse import in_name, joined_value
+from hex_assets.lineage.engine.trees.clickhouse import in_name, joined_value, values_given
 from hex_assets.lineage.engine.trees.columns import ColumnReader
+from hex_assets.lineage.engine.trees.methods import HAVE_METHODS, is_method
 
 MODEL_FUNCTIONS = (
     *(exp.Predict, exp.MLForecast, exp.GenerateEmbedding, exp.MLTranslate),
@@ -31,19 +32,6 @@ _OF_PROMPT = (exp.GenerateBool, exp.GenerateInt, exp.GenerateDouble)
 _JSON_TYPES = {exp.JSONValue: "returning", exp.JSONObject: "return_type"}
 """Functions of which one argument is the type that they return."""
 _WITH_NAMES = (*MODEL_FUNCTIONS, *_OF_PROMPT, *_JSON_TYPES)
-_METHODS = {
-    "tsql": frozenset(
-        "value query nodes exist modify tostring stastext stdistance stx sty starea stlength "
-        "stintersects stcontains stwithin stbuffer getancestor getdescendant getlevel "
-        "isdescendantof".split()
-    ),
-    "duckdb": frozenset(
-        "upper lower trim ltrim rtrim len length replace split string_split contains starts_with "
-        "substr substring list_transform list_filter list_sort list_distinct apply filter round "
-        "abs year month day strftime regexp_replace regexp_extract concat".split()
-    ),
-}
-"""Methods of a column's value; `schema.name(...)` is a function."""
 _UNIT_FIRST = frozenset(
     "timestampadd timestampdiff dateadd datediff datediff_big date_diff datetrunc datepart "
     "nextval lastval date_bucket table".split()
@@ -165,8 +153,10 @@ class ExpressionReader(ColumnReader):
                 found.append(_whole_row(item, scope))
                 continue
             if isinstance(item, exp.Anonymous) and self.dialect == "clickhouse":
-                found.append(joined_value(item, self.reading))
+                found.append(joined_value(item, scope, self.reading))
                 found.append(self.called_lambda(item.name.casefold(), scope))
+                stack.extend(reversed(values_given(item)))
+                continue
             elif isinstance(item, exp.Anonymous):
                 if len(item.expressions) == 1 and item.name.casefold() == "table":
                     stack.append(_as_table(item.expressions[0]))
@@ -193,7 +183,7 @@ class ExpressionReader(ColumnReader):
         if not isinstance(base, exp.Identifier):
             if isinstance(base, exp.Paren) and isinstance(after[0], exp.Identifier):
                 base = self.field_of_row(base, after[0], scope)
-            if self.dialect in _METHODS or isinstance(base, exp.Paren):
+            if self.dialect in HAVE_METHODS or isinstance(base, exp.Paren):
                 _as_columns(base)
             return [base, *values]
         names = [base]
@@ -201,12 +191,14 @@ class ExpressionReader(ColumnReader):
             if not isinstance(item, exp.Identifier):
                 break
             names.append(item)
-        method = after[0].name.casefold() if isinstance(after[0], exp.Anonymous) else ""
+        calls = after[len(names) - 1 :]
+        is_call = bool(calls) and isinstance(calls[0], exp.Anonymous)
+        own = is_call and is_method(names, calls[0].name.casefold(), scope)
         if len(names) > 1:
-            known = scope.qualified([names[0].name], names[1].name) is not None
-            if known or not values:
-                values.append(exp.Column(this=names[1].copy(), table=names[0].copy()))
-        elif method in _METHODS.get(self.dialect, ()):
+            *qualifiers, name = [part.name for part in names[:4]]
+            if own or not values or scope.qualified(qualifiers, name) is not None:
+                values.append(_column_of(names[:4]))
+        elif own:
             values.append(exp.Column(this=base.copy()))
         return values
 
@@ -238,6 +230,11 @@ class ExpressionReader(ColumnReader):
         order = node.args.get("order")
         if order is not None:
             self.reading.use(self.origins(order, scope, env, aliases=aliases), "order")
+
+
+def _column_of(names: list[exp.Identifier]) -> exp.Column:
+    parts = zip(("this", "table", "db", "catalog"), reversed(names), strict=False)
+    return exp.Column(**{key: name.copy() for key, name in parts})
 
 
 def _as_table(node: exp.Expr) -> exp.Expr:
