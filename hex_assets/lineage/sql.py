@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,18 +41,18 @@ def extract(
     asked = dialects.canonical(dialect)
     schema = provider(catalog, default_catalog, default_schema)
     sql = tokens.without_leading_comment(tokens.without_invisible(sql))
-    text = Text(asked, schema, time.thread_time() + TIME_LIMIT_SECONDS)
+    text = Text(asked, schema, bounds.Deadline(TIME_LIMIT_SECONDS))
     try:
         read_text(sql, text)
     except bounds.TooLarge as error:
-        text = Text(asked, schema, 0.0)
+        text = Text(asked, schema, bounds.Deadline(0.0))
         text.miss("too_large", f"a text of {error} was read by its keywords only")
         read_keywords(sql, text)
     except (bounds.Heavy, RecursionError):
         try:
             return WORKER.read(sql, asked, schema)
         except GivenUp as error:
-            text = Text(asked, schema, 0.0)
+            text = Text(asked, schema, bounds.Deadline(0.0))
             text.miss("gave_up", f"the text was given up and read by its keywords: {error}")
             read_keywords(sql, text)
     return text.result()

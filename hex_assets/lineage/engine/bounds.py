@@ -9,6 +9,8 @@ package's, TPC's, DataHub's and sqllineage's cases 18 are not short and flat.
 
 from __future__ import annotations
 
+import time
+
 from sqlglot.tokenizer_core import Token, TokenType
 
 LIGHT_TOKENS = 300
@@ -27,6 +29,29 @@ class Heavy(Exception):
 
 class TooLarge(Exception):
     """A text that no parser reads in time; the message is its size."""
+
+
+class Deadline:
+    """A limit of this thread's processor time.
+
+    To ask the system for that time costs as much as reading a column, and much more on a busy
+    machine. No more of it can be used than time goes by, so the clock on the wall is asked first.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._start = time.thread_time()
+        self._end = self._start + seconds
+        self._earliest = time.perf_counter() + seconds
+
+    def is_over(self, more: float = 0.0) -> bool:
+        """Whether the time is over, or would be after so many seconds more."""
+        if time.perf_counter() + more <= self._earliest:
+            return False
+        return time.thread_time() + more > self._end
+
+    def spent(self) -> float:
+        """Seconds of processor time since it began."""
+        return time.thread_time() - self._start
 
 
 def is_light(tokens: list[Token]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from weakref import WeakMethod
 
 from sqlglot import exp
 
@@ -26,11 +27,17 @@ class MadeTables:
     """The tables made so far, by their folded names. A schema provider for what follows."""
 
     schema: SchemaProvider | None
-    key: Callable[[tuple[str, ...]], Key]
-    """The folded full name of a table."""
+    home: WeakMethod[Callable[[tuple[str, ...]], Key]]
+    """Gives the folded full name of a table; it belongs to the text that these tables are of."""
     tables: dict[Key, Columns] = field(default_factory=dict)
     structs: dict[Key, dict[str, Relation]] = field(default_factory=dict)
     """The fields of the tables' columns that are structs."""
+
+    def key(self, parts: tuple[str, ...]) -> Key:
+        """The name under which a table is one and the same."""
+        home = self.home()
+        assert home is not None
+        return home(parts)
 
     def columns_of(self, parts: tuple[str, ...]) -> tuple[str, ...] | None:
         """The columns of a made table where all are known; else what the catalog says."""

@@ -35,14 +35,14 @@ MAX_STARTS = 400
 
 def parse(sql: str, chunk: list[Token], text: Text, read_statement: ReadStatement) -> bool:
     """Parses in the asked dialect, piece by piece, or in the next sensible one."""
-    start = time.thread_time()
+    start = time.perf_counter()
     if _parse_as(sql, chunk, text, text.dialect):
         return True
-    cost = time.thread_time() - start
+    cost = min(time.perf_counter() - start, text.deadline.spent())  # it may have had to wait
     plain: list[Token] = chunk
     files: list[str] = []
     is_whole = len(chunk) <= MAX_LOOSENED and not unbalanced(chunk)  # else no parser takes it
-    if is_whole and time.thread_time() + cost <= text.deadline:
+    if is_whole and not text.deadline.is_over(cost):
         plain, files = without_rare_clauses(chunk, text.dialect)
     if plain is not chunk and _parse_as(sql, plain, text, text.dialect):
         for file in files:
@@ -51,7 +51,7 @@ def parse(sql: str, chunk: list[Token], text: Text, read_statement: ReadStatemen
     if not unfinished(chunk) and _parse_pieces(sql, plain, text, read_statement):
         return True
     for other in dialects.fallbacks(text.dialect):
-        if time.thread_time() + cost > text.deadline:
+        if text.deadline.is_over(cost):
             return False
         statement = _without_slashes(sql, chunk, text.dialect)
         try:
@@ -218,7 +218,7 @@ def _parse_pieces(sql: str, chunk: list[Token], text: Text, read_statement: Read
         if word == "CREATE" and text.dialect == "tsql":  # SET @v = 1 is no part of it
             last = next((n for n in range(index + 1, last) if _sets(chunk, bounds[n])), last)
         for end in range(last, index, -1):
-            if time.thread_time() > text.deadline:
+            if text.deadline.is_over():
                 return False
             piece = chunk[bounds[index] : bounds[end]]
             if len(piece) == 1 and piece[0].text.upper() in ("BEGIN", "END", "GO", "ELSE"):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from hex_assets.lineage.engine.bounds import Deadline
 from hex_assets.lineage.engine.dialects import SENSITIVE_TABLES
 from hex_assets.lineage.engine.names import made_key, named
 from hex_assets.lineage.engine.relations import Origins, Relation, TableRef
@@ -46,7 +46,7 @@ class Reading:
 
     dialect: str
     schema: SchemaProvider | None
-    deadline: float
+    deadline: Deadline
     sources: dict[tuple[str, ...], TableRef] = field(default_factory=dict)
     targets: dict[tuple[str, ...], TableRef] = field(default_factory=dict)
     files: dict[str, None] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class Reading:
     def tick(self) -> None:
         """Raises TooSlow now and then after the deadline."""
         self.ticks += 1
-        if self.ticks % 256 == 0 and time.thread_time() > self.deadline:
+        if self.ticks % 256 == 0 and self.deadline.is_over():
             raise TooSlow
 
     def forget_templates(self) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import combinations
 from operator import itemgetter
+from weakref import WeakMethod
 
 from sqlglot import exp
 
-from hex_assets.lineage.engine.bounds import Heavy
+from hex_assets.lineage.engine.bounds import Deadline, Heavy
 from hex_assets.lineage.engine.defaults import Default
 from hex_assets.lineage.engine.dialects import HAS_DUAL, SENSITIVE_TABLES, THREE_LEVELS
 from hex_assets.lineage.engine.fallback import Names
@@ -40,14 +41,15 @@ class Text:
         self,
         dialect: str,
         schema: SchemaProvider | None,
-        deadline: float,
+        deadline: Deadline,
         *,
         isolated: bool = False,
     ) -> None:
         self.dialect = dialect
-        self.made = MadeTables(schema, self._home)
+        self.made = MadeTables(
+            schema, WeakMethod(self._home)
+        )  # a text without circles is freed at once
         self.deadline = deadline
-        """On the clock of this thread's processor time."""
         self.isolated = isolated
         """Whether it is read in a process that the system ends in time."""
         self.condition = False

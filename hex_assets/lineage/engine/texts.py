@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine import bounds, dialects, tokens
@@ -44,7 +42,7 @@ CHARACTERS_A_TOKEN = 4
 
 def read_to_the_end(sql: str, dialect: str, schema: SchemaProvider | None) -> StatementLineage:
     """`extract` without a bound but the time limit: for a process that can be ended."""
-    text = Text(dialect, schema, time.thread_time() + TIME_LIMIT_SECONDS, isolated=True)
+    text = Text(dialect, schema, bounds.Deadline(TIME_LIMIT_SECONDS), isolated=True)
     read_text(sql, text)
     return text.result()
 
@@ -155,7 +153,7 @@ def read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = Fals
         for parts in written:
             text.add_target(parts)
     chunk = tokens.without_create_clauses(tokens.without_double_parentheses(chunk))
-    if time.thread_time() > text.deadline:
+    if text.deadline.is_over():
         text.miss("too_slow", f"the text took over {TIME_LIMIT_SECONDS:g} s")
     elif not cut:
         be_bounded(chunk, text)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import pytest
 from sqlglot import exp
 
+from hex_assets.lineage.engine.bounds import Deadline
 from hex_assets.lineage.engine.reading import Env
 from hex_assets.lineage.engine.relations import Relation
 from hex_assets.lineage.engine.result import Text
@@ -26,7 +26,7 @@ def extract_with_every_output(sql: str, dialect: str, schema: SchemaProvider) ->
     nobody takes: the statement does not need it. The text is read in this process however heavy
     it is, since the worker's would not know of it.
     """
-    text = Text(dialect, schema, time.thread_time() + 10, isolated=True)
+    text = Text(dialect, schema, Deadline(10), isolated=True)
     with pytest.MonkeyPatch.context() as patch:
         for name in ("select", "values"):
             patch.setattr(QueryReader, name, _using_all(getattr(QueryReader, name)))
