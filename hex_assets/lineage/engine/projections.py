@@ -68,6 +68,8 @@ class ProjectionReader(FromReader):
                 self.structured(name, value, result, scope, env)
             if isinstance(item, exp.Alias) or (self.dialect == "tsql" and name):
                 scope.aliases.setdefault(name.casefold(), found)
+        if result.rests and len(result.items) > len(result.rests):
+            result.in_place = _in_place(node.expressions, scope)
         return result
 
     def structured(
@@ -233,6 +235,33 @@ def _merged_columns(relations: list[Relation], scope: Scope) -> Derived:
         for name in names[:1]:
             first.add(name, merged(relation.lookup(key, name)[1] for relation in merges))
     return first
+
+
+_MANY = (exp.Columns, exp.Apply, exp.UDTF, exp.Inline, exp.Stack, exp.Aliases)
+"""Expressions that may give any number of columns."""
+
+
+def _in_place(items: list[exp.Expr], scope: Scope) -> bool:
+    """Whether each item but a star is one column, and a star's stand where the star does."""
+    for item in items:
+        star = item.this if isinstance(item, exp.Column) else item
+        if isinstance(star, exp.Star):
+            if star.args.get("replace") or star.args.get("rename"):
+                return False
+            if star is item and not _keeps_order(scope):
+                return False
+        elif isinstance(item.this if isinstance(item, exp.Alias) else item, _MANY):
+            return False
+    return True
+
+
+def _keeps_order(scope: Scope) -> bool:
+    """Whether `*` gives all columns of each relation in turn."""
+    relations = [source.relation for source in scope.sources]
+    if all(relation.is_open() for relation in relations):
+        return True
+    merges = bool(scope.using) or scope.natural
+    return not merges and not any(isinstance(relation, Produced) for relation in relations)
 
 
 def _is_star(item: exp.Expr) -> bool:

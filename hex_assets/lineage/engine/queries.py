@@ -24,10 +24,10 @@ from hex_assets.lineage.engine.relations import (
     Rest,
     merged,
     renamed,
-    united,
 )
 from hex_assets.lineage.engine.scopes import Scope
 from hex_assets.lineage.engine.structs import as_value
+from hex_assets.lineage.engine.unions import united
 
 _DATA_MODIFYING = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
 _FILTERS = ("prewhere", "where", "connect")

@@ -16,9 +16,9 @@ from hex_assets.lineage.engine.relations import (
     BaseTable,
     Produced,
     Relation,
-    united,
 )
 from hex_assets.lineage.engine.scopes import Scope
+from hex_assets.lineage.engine.unions import united
 
 
 def rows_of_duckdb(
