@@ -9,6 +9,7 @@ from typing import Any
 from sqlglot import exp
 
 from hex_assets.lineage.engine.clickhouse import in_name, joined_value, nested_column
+from hex_assets.lineage.engine.dialects import ROW_VALUES
 from hex_assets.lineage.engine.mysql import is_clock
 from hex_assets.lineage.engine.reading import Env, Malformed, Reading
 from hex_assets.lineage.engine.relations import (
@@ -288,7 +289,7 @@ class ExpressionReader:
                     return value
             elif self.dialect == "mysql" and is_clock(node):
                 return NOTHING
-            row = self.dialect != "bigquery" or _takes_row(node)
+            row = self.dialect in ROW_VALUES and _takes_row(node, self.dialect)
             answer = scope.unqualified(name, prefer_alias=prefer_alias, aliases=aliases, row=row)
             if answer[0] != SURE and name.casefold() in self.reading.variables:
                 return NOTHING
@@ -371,14 +372,25 @@ _OF_ROWS = (
     *(exp.ArrayAgg, exp.AnyValue, exp.JSONFormat, exp.JSONArrayAgg, exp.Format, exp.Anonymous),
     *(exp.ArgMax, exp.ArgMin, exp.Order, exp.Limit, exp.IgnoreNulls),
 )
+_AGGREGATES_OF_ROWS = (exp.ArrayAgg, exp.JSONArrayAgg, exp.Count)
+_FUNCTIONS_OF_ROWS = frozenset(
+    "to_json to_jsonb row_to_json json_agg jsonb_agg json_group_array hstore".split()
+)
 
 
-def _takes_row(node: exp.Expr) -> bool:
-    """Whether the name of a BigQuery table may stand here for its row: `to_json(orders)`.
+def _takes_row(node: exp.Expr, dialect: str) -> bool:
+    """Whether the name of a table may stand here for its row: `to_json(orders)`.
 
     As a plain output, `SELECT status FROM status`, it is a column of the same name.
     """
-    return isinstance(node.parent, _OF_ROWS)
+    parent = node.parent
+    if dialect == "bigquery":
+        return isinstance(parent, _OF_ROWS)
+    if isinstance(parent, exp.Order) and parent.this is node:
+        parent = parent.parent
+    if isinstance(parent, exp.Anonymous):
+        return parent.name.casefold() in _FUNCTIONS_OF_ROWS
+    return isinstance(parent, _AGGREGATES_OF_ROWS)
 
 
 def _as_table(node: exp.Expr) -> exp.Expr:
