@@ -18,7 +18,12 @@ from hex_assets.lineage.engine.picks import HAS_COLUMNS
 from hex_assets.lineage.engine.reading import Malformed, Reading, TooSlow
 from hex_assets.lineage.engine.relations import TooWide
 from hex_assets.lineage.engine.result import Text
-from hex_assets.lineage.engine.special import NO_LINEAGE, ReadStatement, without_block
+from hex_assets.lineage.engine.special import (
+    NO_LINEAGE,
+    ReadStatement,
+    truncated,
+    without_block,
+)
 from hex_assets.lineage.engine.writes import StatementReader
 
 # Every statement that sqlglot does not know is in our result with its reason; a warning line
@@ -245,6 +250,8 @@ def _parse_pieces(sql: str, chunk: list[Token], text: Text, read_statement: Read
                 text.add_names(read_names(piece, cut=False))
         elif without_block(piece) is not piece or piece[0].text.upper() in _READ_APART:
             read_statement(sql, piece, text)
+        elif piece[0].text.upper() == "TRUNCATE":
+            text.empty(truncated(piece))
         elif piece[0].text.upper() not in NO_LINEAGE:
             text.miss("syntax", f"the statement {tree.name} is not understood")
             if piece[0].text.upper() == "SET":  # of an UPDATE that is cut short

@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from hex_assets.lineage.engine.dialects import STAR_IN_PLACE
 from hex_assets.lineage.engine.froms import FromReader
-from hex_assets.lineage.engine.names import text_of
+from hex_assets.lineage.engine.names import marked, text_of
 from hex_assets.lineage.engine.picks import PICKS, hides, like_of, pick_of, picked_by
 from hex_assets.lineage.engine.reading import Env, Malformed
 from hex_assets.lineage.engine.relations import (
@@ -158,7 +158,7 @@ class ProjectionReader(FromReader):
         node = item.this if isinstance(item, exp.Column) else item
         starred: Relation | None = None
         if isinstance(item, exp.Column):
-            starred = self.starred([part.name for part in item.parts[:-1]], scope)
+            starred = self.starred([marked(part) for part in item.parts[:-1]], scope)
         hidden: set[str] = set()
         own: dict[int, set[str]] = {}
         for except_ in node.args.get("except_") or ():

@@ -11,6 +11,7 @@ from sqlglot import exp
 from hex_assets.lineage.engine.clickhouse import in_name, joined_value, nested_column
 from hex_assets.lineage.engine.dialects import ROW_VALUES
 from hex_assets.lineage.engine.mysql import is_clock
+from hex_assets.lineage.engine.names import marked
 from hex_assets.lineage.engine.reading import Env, Malformed, Reading
 from hex_assets.lineage.engine.relations import (
     NO,
@@ -125,7 +126,7 @@ class ExpressionReader:
             elif isinstance(item, exp.Exists) and isinstance(item.this, exp.Query):
                 self.query(item.this, env, scope)
                 continue
-            elif isinstance(item, exp.DataType):
+            elif isinstance(item, (exp.DataType, exp.NextValueFor)):
                 continue
             elif isinstance(item, exp.ModelAttribute):  # db.s.model!PREDICT(a)
                 stack.append(item.expression)
@@ -273,7 +274,7 @@ class ExpressionReader:
     ) -> Origins:
         """The origins of a column reference."""
         if isinstance(node.this, exp.Star):
-            qualifier = [part.name for part in node.parts[:-1]]
+            qualifier = [marked(part) for part in node.parts[:-1]]
             relation = self.starred(qualifier, scope)
             return relation.row() if relation is not None else NOTHING
         name = node.name
@@ -301,7 +302,7 @@ class ExpressionReader:
             if found is not None:
                 return found[1]
         is_short = node.args.get("db") is None
-        qualifiers = [table.name] if is_short else [part.name for part in node.parts[:-1]]
+        qualifiers = [marked(table)] if is_short else [marked(part) for part in node.parts[:-1]]
         resolved = scope.qualified(qualifiers, name)
         if resolved is None and name.upper() == "NEXTVAL" and self.dialect == "snowflake":
             return NOTHING  # of a sequence
@@ -476,7 +477,7 @@ def _is_json_path(node: exp.Lambda, dialect: str) -> bool:
 _SPECIAL = (
     *(exp.Column, exp.Select, exp.SetOperation, exp.Subquery, exp.Exists, exp.Table, exp.In),
     *(exp.DataType, exp.Window, exp.Alias, exp.Dot, exp.Lambda, exp.Comprehension, exp.Anonymous),
-    *(exp.Star, exp.Columns, exp.ModelAttribute, exp.NestedJSONSelect),
+    *(exp.Star, exp.Columns, exp.ModelAttribute, exp.NestedJSONSelect, exp.NextValueFor),
     *_WITH_NAMES,
 )
 

@@ -258,6 +258,11 @@ class Text:
             key = self.key(self._full(named(table, self.dialect).parts))
             if key in self._inside:
                 self._targets.pop(key, None)
+                self.made.forget(named(table, self.dialect).parts)
+
+    def empty(self, parts: Parts) -> None:
+        """TRUNCATE of a table that the text made: what is in it later is of other rows."""
+        self.made.empty(parts)
 
     def rename(self, tree: exp.Alter) -> bool:
         """ALTER TABLE a RENAME TO b: what was written to a is in b."""

@@ -18,7 +18,13 @@ from hex_assets.lineage.engine.reading import TooSlow
 from hex_assets.lineage.engine.relations import MAX_COLUMNS, TooWide
 from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.scripts import read_script, with_named_target, with_values
-from hex_assets.lineage.engine.special import AFTER_END, NO_LINEAGE, special, without_block
+from hex_assets.lineage.engine.special import (
+    AFTER_END,
+    NO_LINEAGE,
+    special,
+    truncated,
+    without_block,
+)
 from hex_assets.lineage.engine.tsql import (
     with_ended_batches,
     without_compound_assignment,
@@ -139,6 +145,8 @@ def read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = Fals
     if read_object(sql, head, text, read_text) or read_pattern(sql, head, text, read_text):
         return
     if head[0].text.upper().split(" ")[0] in NO_LINEAGE and without_block(head) is head:
+        if text.made.tables and head[0].text.upper() == "TRUNCATE":
+            text.empty(truncated(head))
         return
     if special(sql, head, text, read_statement, read_text):
         return

@@ -73,8 +73,9 @@ class StatementReader(ChangeReader):
     def top_query(self, node: exp.Expr) -> None:
         """A query that is a statement itself, with its INTO."""
         into = _into(node)
-        target = self.reading.written(into.this) if into is not None else None
-        self.outputs(self.query(node, {}, None), [], target)
+        if into is not None:
+            self.reading.written(into.this)
+        self.outputs(self.query(node, {}, None), [])
         if into is not None and isinstance(into.this, exp.Literal):
             self.reading.files.setdefault(into.this.name)
 
@@ -111,7 +112,8 @@ class StatementReader(ChangeReader):
             self.plain_source(query)
         elif isinstance(query, exp.Query):
             env = self.ctes(node, {}, None)
-            self.outputs(self.query(query, env, None), names, ref)
+            known = ref if to is not None else None  # a new table's columns are the query's own
+            self.outputs(self.query(query, env, None), names, known)
             into = _into(query)
             if into is not None:
                 self.reading.written(into.this)
