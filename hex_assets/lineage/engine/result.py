@@ -282,7 +282,8 @@ class Text:
 
     def result(self) -> StatementLineage:
         """The answer for the whole text."""
-        for key in self._temporary & self._read_inside:
+        passing = self._temporary & self._read_inside
+        for key in passing:
             self._targets.pop(key, None)
         names = {key: ".".join(parts) for key, parts in self._sources.items()}
         known = {id(reading): self._names_of(reading, names) for reading in self._readings}
@@ -297,7 +298,7 @@ class Text:
         return StatementLineage(
             sources=tuple(names.values()),
             targets=tuple(".".join(parts) for parts in self._targets.values()),
-            columns=self._columns(known),
+            columns=self._columns(known, passing),
             uses=self._uses(known),
             files=tuple(self._files),
             source_parts=tuple(self._sources.values()),
@@ -320,11 +321,22 @@ class Text:
                 found[ref] = name
         return found
 
+    def _only_fills(self, reading: Reading, passing: set[Parts]) -> bool:
+        """Whether all that a statement writes are tables of the text's own, for its next ones."""
+        for ref in reading.targets.values():
+            full = self._inside.get(self.key(ref.parts))
+            full = full or self._inside.get(self.key(self._qualified(ref.parts, reading)))
+            if full is None or self.key(full) not in passing:
+                return False
+        return bool(reading.targets)
+
     def _columns(
-        self, known: dict[int, dict[TableRef, str]]
+        self, known: dict[int, dict[TableRef, str]], passing: set[Parts]
     ) -> tuple[tuple[str, tuple[str, ...]], ...]:
         found: dict[str, tuple[str, dict[str, str]]] = {}
         for reading in self._readings:
+            if passing and self._only_fills(reading, passing):
+                continue
             names = known[id(reading)]
             for output, origins in reading.outputs:
                 if JINJA_NAME in output:  # what a template gives is not known
