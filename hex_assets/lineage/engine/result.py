@@ -16,6 +16,7 @@ from hex_assets.lineage.engine.reading import USAGES, Reading
 from hex_assets.lineage.engine.relations import TableRef
 from hex_assets.lineage.engine.targets import names_columns
 from hex_assets.lineage.engine.words import JINJA_NAME
+from hex_assets.lineage.engine.writes import is_temporary
 from hex_assets.lineage.model import ColumnUse, SchemaProvider, StatementLineage
 
 Parts = tuple[str, ...]
@@ -137,9 +138,7 @@ class Text:
             self.made.add(tree, reading)
 
     def _created(self, tree: exp.Create, reading: Reading) -> None:
-        properties = tree.args.get("properties")
-        kinds = properties.expressions if properties is not None else ()
-        temporary = any(isinstance(prop, _TEMPORARY) for prop in kinds)
+        temporary = is_temporary(tree)
         for ref in reading.targets.values():
             self._made_inside(ref.parts, temporary=temporary)
 
@@ -409,7 +408,6 @@ def _keep(columns: dict[str, str], column: str) -> None:
         columns[key] = column
 
 
-_TEMPORARY = (exp.TemporaryProperty, exp.VolatileProperty)
 _IN_ORDER = {
     frozenset(some): some
     for count in range(len(USAGES) + 1)

@@ -6,7 +6,7 @@ from sqlglot import exp
 
 from hex_assets.lineage.engine.changes import ChangeReader, column_names
 from hex_assets.lineage.engine.clickhouse import parsed_query
-from hex_assets.lineage.engine.names import named
+from hex_assets.lineage.engine.names import marked, named
 from hex_assets.lineage.engine.reading import Malformed
 from hex_assets.lineage.engine.scopes import Scope, Source
 
@@ -92,7 +92,8 @@ class StatementReader(ChangeReader):
             if isinstance(prop, exp.ToTableProperty):
                 to = prop.this
             elif isinstance(prop, exp.LikeProperty) and isinstance(prop.this, exp.Table):
-                self.plain_source(prop.this)
+                if not is_temporary(node):
+                    self.plain_source(prop.this)
             elif isinstance(prop, exp.LocationProperty) and isinstance(
                 prop.this, (exp.Literal, exp.Var)
             ):
@@ -102,7 +103,7 @@ class StatementReader(ChangeReader):
         clone = node.args.get("clone")
         if clone is not None:
             self.plain_source(clone.this)
-        if isinstance(target, exp.Schema):
+        if isinstance(target, exp.Schema) and not is_temporary(node):
             for item in target.expressions:
                 if isinstance(item, exp.LikeProperty):
                     self.plain_source(item.this)
@@ -207,6 +208,19 @@ class StatementReader(ChangeReader):
                 self.plain_source(action.this)
                 return True
         return False
+
+
+_TEMPORARY = (exp.TemporaryProperty, exp.VolatileProperty)
+
+
+def is_temporary(node: exp.Create) -> bool:
+    """Whether the table or view that is made ends with the session."""
+    properties = node.args.get("properties")
+    kinds = properties.expressions if properties is not None else ()
+    if any(isinstance(prop, _TEMPORARY) for prop in kinds):
+        return True
+    table = node.this.this if isinstance(node.this, exp.Schema) else node.this
+    return isinstance(table, exp.Table) and marked(table.this).startswith("#")
 
 
 def _into(node: exp.Expr) -> exp.Expr | None:
