@@ -87,6 +87,16 @@ class MadeTables:
         if columns is not None:
             self.tables[self.key(new)] = columns
 
+    def forget(self, parts: tuple[str, ...]) -> None:
+        """Notes that a table is dropped: the next one of its name has columns of its own."""
+        self.tables.pop(self.key(parts), None)
+        self.structs.pop(made_key(parts), None)
+
+    def empty(self, parts: tuple[str, ...]) -> None:
+        """Notes that the rows of a made table are gone: its columns come from nowhere so far."""
+        columns = self.tables.get(self.key(parts), {})
+        columns.update({folded: (name, NOTHING) for folded, (name, _) in columns.items()})
+
     def _is_earlier(self, ref: TableRef, reading: Reading) -> bool:
         """Whether an earlier statement read the table, not this one."""
         if not self.structs or reading.sources.get(reading.key(ref.parts)) is ref:

@@ -75,10 +75,15 @@ def is_remote(target: exp.Expr | None) -> bool:
     return isinstance(table, exp.Table) and not table.db and table.name.casefold() in _REMOTE
 
 
+def marked(piece: exp.Expr) -> str:
+    """An identifier's name, with the `#` or `##` of T-SQL's temporary tables."""
+    marks = 2 if piece.args.get("global_") else 1 if piece.args.get("temporary") else 0
+    return "#" * marks + piece.name
+
+
 def _add(pieces: list[str], piece: object) -> bool:
     if isinstance(piece, exp.Identifier):
-        marks = 2 if piece.args.get("global_") else 1 if piece.args.get("temporary") else 0
-        pieces.append("#" * marks + piece.name)
+        pieces.append(marked(piece))
         return True
     if isinstance(piece, exp.Dot):
         return _add(pieces, piece.this) and _add(pieces, piece.expression)

@@ -16,7 +16,12 @@ from hex_assets.lineage.engine.fallback import read_names
 from hex_assets.lineage.engine.reading import Malformed, Reading, TooSlow
 from hex_assets.lineage.engine.relations import TooWide
 from hex_assets.lineage.engine.result import Text
-from hex_assets.lineage.engine.statements.special import NO_LINEAGE, ReadStatement, without_block
+from hex_assets.lineage.engine.statements.special import (
+    NO_LINEAGE,
+    ReadStatement,
+    truncated,
+    without_block,
+)
 from hex_assets.lineage.engine.trees.clickhouse import aliases_in_clauses
 from hex_assets.lineage.engine.trees.picks import HAS_COLUMNS
 from hex_assets.lineage.engine.trees.writes import StatementReader
@@ -246,6 +251,8 @@ def _parse_pieces(sql: str, chunk: list[Token], text: Text, read_statement: Read
                 text.add_names(read_names(piece, cut=False))
         elif without_block(piece) is not piece or piece[0].text.upper() in _READ_APART:
             read_statement(sql, piece, text)
+        elif piece[0].text.upper() == "TRUNCATE":
+            text.empty(truncated(piece))
         elif piece[0].text.upper() not in {*NO_LINEAGE, "DROP"}:
             text.miss("syntax", f"the statement {tree.name} is not understood")
             if piece[0].text.upper() == "SET":  # of an UPDATE that is cut short

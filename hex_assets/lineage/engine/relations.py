@@ -138,6 +138,8 @@ class Derived(Relation):
     """Folded name of a column that is a struct, or many of them, to its fields."""
     behind: list[Source] = field(default_factory=list)
     """What a step of pipe syntax still lets the next ones name by its alias."""
+    in_place: bool = False
+    """Whether the items stand in the order of the columns, each for one but for a star."""
     _answers: dict[str, Answer] = field(default_factory=dict)
     """Of `lookup` by spelling: a query that is read twice by each next one is asked only once."""
 
@@ -323,26 +325,3 @@ def renamed(relation: Relation, names: list[str]) -> Relation:
     whole = Derived()
     whole.pass_on(Rest(relation))
     return whole.renamed(names)
-
-
-def united(left: Relation, right: Relation, by_name: bool) -> Relation:
-    """A UNION: columns joined by position, or by name where not all of them are known."""
-    if left.is_open() or right.is_open():
-        branches = [*left.branches] if isinstance(left, SetResult) else [left]
-        return SetResult([*branches, right])
-    result = Derived()
-    if by_name:  # a next UNION may go by position again
-        for name, origins in SetResult([left, right]).star():
-            result.add(name, origins)
-        return result
-    others = right.star()
-    for position, (name, origins) in enumerate(left.star()):
-        if position < len(others):
-            origins = origins | others[position][1]
-        result.add(name, origins)
-        inner = left.fields_of(name.casefold())
-        if inner is not None and position < len(others):
-            other = right.fields_of(others[position][0].casefold())
-            if other is not None:
-                result.structs[name.casefold()] = united(inner, other, False)
-    return result

@@ -25,6 +25,7 @@ from hex_assets.lineage.engine.names import (
 from hex_assets.lineage.engine.reading import USAGES, Reading
 from hex_assets.lineage.engine.relations import TableRef
 from hex_assets.lineage.engine.targets import names_columns
+from hex_assets.lineage.engine.trees.writes import is_temporary
 from hex_assets.lineage.engine.words import JINJA_NAME
 from hex_assets.lineage.model import ColumnUse, SchemaProvider, StatementLineage
 
@@ -148,12 +149,10 @@ class Text:
             self.made.add(tree, reading)
 
     def _created(self, tree: exp.Create, reading: Reading) -> None:
-        properties = tree.args.get("properties")
-        kinds = properties.expressions if properties is not None else ()
-        temporary = any(isinstance(prop, _TEMPORARY) for prop in kinds)
+        temporary = is_temporary(tree)
         for ref in reading.targets.values():
             self._made_inside(ref.parts, temporary=temporary)
-            if temporary and any(isinstance(prop, exp.GlobalProperty) for prop in kinds):
+            if temporary and tree.find(exp.GlobalProperty) is not None:
                 shared = self.key((_GLOBAL, *ref.parts))  # where Spark puts such a view
                 self._inside[shared] = self._qualified(ref.parts)
 
@@ -262,6 +261,11 @@ class Text:
             key = self.key(self._full(named(table, self.dialect).parts))
             if key in self._inside:
                 self._targets.pop(key, None)
+                self.made.forget(named(table, self.dialect).parts)
+
+    def empty(self, parts: Parts) -> None:
+        """TRUNCATE of a table that the text made: what is in it later is of other rows."""
+        self.made.empty(parts)
 
     def rename(self, tree: exp.Alter) -> bool:
         """ALTER TABLE a RENAME TO b: what was written to a is in b."""
@@ -281,7 +285,8 @@ class Text:
 
     def result(self) -> StatementLineage:
         """The answer for the whole text."""
-        for key in self._temporary & self._read_inside:
+        passing = self._temporary & self._read_inside
+        for key in passing:
             self._targets.pop(key, None)
         names = {key: ".".join(parts) for key, parts in self._sources.items()}
         known = {id(reading): self._names_of(reading, names) for reading in self._readings}
@@ -296,7 +301,7 @@ class Text:
         return StatementLineage(
             sources=tuple(names.values()),
             targets=tuple(".".join(parts) for parts in self._targets.values()),
-            columns=self._columns(known),
+            columns=self._columns(known, passing),
             uses=self._uses(known),
             files=tuple(self._files),
             source_parts=tuple(self._sources.values()),
@@ -319,11 +324,22 @@ class Text:
                 found[ref] = name
         return found
 
+    def _only_fills(self, reading: Reading, passing: set[Parts]) -> bool:
+        """Whether all that a statement writes are tables of the text's own, for its next ones."""
+        for ref in reading.targets.values():
+            full = self._inside.get(self.key(ref.parts))
+            full = full or self._inside.get(self.key(self._qualified(ref.parts, reading)))
+            if full is None or self.key(full) not in passing:
+                return False
+        return bool(reading.targets)
+
     def _columns(
-        self, known: dict[int, dict[TableRef, str]]
+        self, known: dict[int, dict[TableRef, str]], passing: set[Parts]
     ) -> tuple[tuple[str, tuple[str, ...]], ...]:
         found: dict[str, tuple[str, dict[str, str]]] = {}
         for reading in self._readings:
+            if passing and self._only_fills(reading, passing):
+                continue
             names = known[id(reading)]
             for output, origins in reading.outputs:
                 if JINJA_NAME in output:  # what a template gives is not known
@@ -381,7 +397,6 @@ def _keep(columns: dict[str, str], column: str) -> None:
 
 
 _GLOBAL = "global_temp"
-_TEMPORARY = (exp.TemporaryProperty, exp.VolatileProperty)
 _IN_ORDER = {
     frozenset(some): some
     for count in range(len(USAGES) + 1)

@@ -241,7 +241,7 @@ class Scope:
     ) -> Answer:
         """Resolves a bare name; the innermost scope that has or may have it wins.
 
-        With `row`, the name of a table without an alias may mean its row.
+        With `row`, it stands where the name of a table without an alias means its row.
         """
         key = name.casefold()
         scope: Scope | None = self
@@ -293,8 +293,8 @@ class Scope:
             return SURE, merged(answer[1] for answer in found)
         answers = [source.relation.lookup(key, name) for source in self.sources]
         for source in self.sources:
-            if source.name == key and (row or not source.parts or source.hidden_name):
-                value = self._row_value(source, answers)
+            if source.name == key:
+                value = self._row_value(source, answers, row)
                 if value is not None:
                     return value
         if self.natural or self.dialect == "clickhouse":
@@ -303,8 +303,11 @@ class Scope:
                 return SURE, merged(a[1] for a in sure) if self.natural else sure[0][1]
         return choose(answers)
 
-    def _row_value(self, source: Source, answers: list[Answer]) -> Answer | None:
+    def _row_value(self, source: Source, answers: list[Answer], row: bool) -> Answer | None:
         """The whole row, which a relation's name alone means where no column is called so."""
+        aliased = not source.parts or bool(source.hidden_name)
+        if not row and not aliased and self.dialect == "bigquery":
+            return None
         if any(answer[0] == SURE for answer in answers):
             return None
         if isinstance(source.relation, Produced):
@@ -312,8 +315,7 @@ class Scope:
         if self.dialect not in ROW_VALUES:
             return None
         certainty = answers[self.sources.index(source)][0]
-        named_in_full = len(source.parts) > 1 and not source.hidden_name
-        if self.dialect != "bigquery" and certainty == MAYBE and named_in_full:
+        if not row and not aliased and certainty == MAYBE and len(source.parts) > 1:
             return None  # `select country from dim.country`: a column wins over the row
         return SURE, source.relation.row()
 

@@ -21,6 +21,7 @@ from hex_assets.lineage.engine.statements.special import (
     AFTER_END,
     NO_LINEAGE,
     special,
+    truncated,
     without_block,
 )
 from hex_assets.lineage.engine.statements.tsql import (
@@ -143,6 +144,8 @@ def read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = Fals
     if read_object(sql, head, text, read_text) or read_pattern(sql, head, text, read_text):
         return
     if head[0].text.upper().split(" ")[0] in NO_LINEAGE and without_block(head) is head:
+        if text.made.tables and head[0].text.upper() == "TRUNCATE":
+            text.empty(truncated(head))
         return
     if special(sql, head, text, read_statement, read_text):
         return

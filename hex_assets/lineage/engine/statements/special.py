@@ -91,6 +91,18 @@ def without_block(chunk: list[Token]) -> list[Token]:
     return chunk[start + 1 :] if within and chunk[start].text.upper() == "BEGIN" else chunk
 
 
+def truncated(chunk: list[Token]) -> tuple[str, ...]:
+    """The table that TRUNCATE empties."""
+    start = 1
+    while word_at(chunk, start) in ("TABLE", "IF", "EXISTS", "ONLY"):
+        start += 1
+    marks = 0
+    while word_at(chunk, start + marks) == "#":
+        marks += 1
+    parts, _ = name_at(chunk, start + marks)
+    return ("#" * marks + parts[0], *parts[1:]) if parts else ()
+
+
 def special(
     sql: str, chunk: list[Token], text: Text, read_statement: ReadStatement, read_text: ReadText
 ) -> bool:

@@ -304,8 +304,10 @@ class ChangeReader(QueryReader):
         for name, origins in self.reading.outputs[before:]:
             own = {ref: self.reading.ref(parts) for ref, _ in origins if ref.parts == parts}
             rows.add(name, frozenset((own.get(ref, ref), column) for ref, column in origins))
+        old = None
         if parts and not isinstance(node, exp.Insert):  # rows that were there before
-            rows.pass_on(Rest(BaseTable(self.reading.source(parts)), frozenset(rows.index)))
+            old = self.reading.ref(parts)
+            rows.pass_on(Rest(BaseTable(old), frozenset(rows.index)))
         scope = Scope(self.dialect)
         scope.add(Source(table.alias_or_name.casefold(), rows))
         using = node.args.get("using") or []
@@ -314,7 +316,11 @@ class ChangeReader(QueryReader):
         start = node.args.get("from_")
         if start is not None:
             self.from_item(start.this, scope, env)
-        return self.projections(returning, scope, env)
+        result = self.projections(returning, scope, env)
+        if old is not None:  # T-SQL's OUTPUT may tell of nothing but the action and the other table
+            if self.dialect != "tsql" or any(ref is old for ref, _ in result.row()):
+                self.reading.source(parts)
+        return result
 
 
 def column_names(target: exp.Expr | None) -> list[str]:
@@ -323,8 +329,18 @@ def column_names(target: exp.Expr | None) -> list[str]:
         return [item.name for item in target.args["alias"].columns]
     if not isinstance(target, exp.Schema):
         return []
-    kinds = (exp.Identifier, exp.ColumnDef, exp.Column)
-    return [item.name for item in target.expressions if isinstance(item, kinds)]
+    kinds: tuple[type[exp.Expr], ...] = (exp.Identifier, exp.ColumnDef, exp.Column)
+    if not isinstance(target.parent, exp.Create):
+        kinds = (*kinds, *_LIKE_CONSTRAINTS)
+    items = [item for item in target.expressions if isinstance(item, kinds)]
+    return [_LIKE_CONSTRAINTS.get(type(item)) or item.name for item in items]
+
+
+_LIKE_CONSTRAINTS: dict[type[exp.Expr], str] = {
+    exp.ExcludeColumnConstraint: "exclude",
+    exp.UniqueColumnConstraint: "unique",
+}
+"""What the parser takes some names of columns for, which no constraint can be outside of CREATE."""
 
 
 def _aliased(start: exp.Expr | None, target: exp.Expr, dialect: str) -> exp.Table | None:

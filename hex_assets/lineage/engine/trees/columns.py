@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from hex_assets.lineage.engine.dialects import ROW_VALUES
+from hex_assets.lineage.engine.names import marked
 from hex_assets.lineage.engine.reading import Env, Reading
 from hex_assets.lineage.engine.relations import NO, NOTHING, SURE, UNSURE, WEAK, Origins, Relation
 from hex_assets.lineage.engine.scopes import Scope
@@ -61,7 +63,7 @@ class ColumnReader:
     ) -> Origins:
         """The origins of a column reference."""
         if isinstance(node.this, exp.Star):
-            qualifier = [part.name for part in node.parts[:-1]]
+            qualifier = [marked(part) for part in node.parts[:-1]]
             relation = self.starred(qualifier, scope)
             return relation.row() if relation is not None else NOTHING
         name = node.name
@@ -77,7 +79,7 @@ class ColumnReader:
                     return value
             elif self.dialect == "mysql" and is_clock(node):
                 return NOTHING
-            row = self.dialect != "bigquery" or _takes_row(node)
+            row = self.dialect in ROW_VALUES and _takes_row(node, self.dialect)
             answer = scope.unqualified(name, prefer_alias=prefer_alias, aliases=aliases, row=row)
             if answer[0] != SURE and name.casefold() in self.reading.variables:
                 return NOTHING
@@ -89,7 +91,7 @@ class ColumnReader:
             if found is not None:
                 return found[1]
         is_short = node.args.get("db") is None
-        qualifiers = [table.name] if is_short else [part.name for part in node.parts[:-1]]
+        qualifiers = [marked(table)] if is_short else [marked(part) for part in node.parts[:-1]]
         resolved = scope.qualified(qualifiers, name)
         if resolved is None and name.upper() == "NEXTVAL" and self.dialect == "snowflake":
             return NOTHING  # of a sequence
@@ -160,11 +162,22 @@ _OF_ROWS = (
     *(exp.ArrayAgg, exp.AnyValue, exp.JSONFormat, exp.JSONArrayAgg, exp.Format, exp.Anonymous),
     *(exp.ArgMax, exp.ArgMin, exp.Order, exp.Limit, exp.IgnoreNulls),
 )
+_AGGREGATES_OF_ROWS = (exp.ArrayAgg, exp.JSONArrayAgg, exp.Count)
+_FUNCTIONS_OF_ROWS = frozenset(
+    "to_json to_jsonb row_to_json json_agg jsonb_agg json_group_array hstore".split()
+)
 
 
-def _takes_row(node: exp.Expr) -> bool:
-    """Whether the name of a BigQuery table may stand here for its row: `to_json(orders)`.
+def _takes_row(node: exp.Expr, dialect: str) -> bool:
+    """Whether the name of a table may stand here for its row: `to_json(orders)`.
 
     As a plain output, `SELECT status FROM status`, it is a column of the same name.
     """
-    return isinstance(node.parent, _OF_ROWS)
+    parent = node.parent
+    if dialect == "bigquery":
+        return isinstance(parent, _OF_ROWS)
+    if isinstance(parent, exp.Order) and parent.this is node:
+        parent = parent.parent
+    if isinstance(parent, exp.Anonymous):
+        return parent.name.casefold() in _FUNCTIONS_OF_ROWS
+    return isinstance(parent, _AGGREGATES_OF_ROWS)

@@ -7,7 +7,7 @@ from typing import Any
 from sqlglot import exp
 
 from hex_assets.lineage.engine.dialects import STAR_IN_PLACE
-from hex_assets.lineage.engine.names import text_of
+from hex_assets.lineage.engine.names import marked, text_of
 from hex_assets.lineage.engine.reading import Env, Malformed
 from hex_assets.lineage.engine.relations import (
     MAYBE,
@@ -67,6 +67,8 @@ class ProjectionReader(FromReader):
                 self.structured(name, value, result, scope, env)
             if isinstance(item, exp.Alias) or (self.dialect == "tsql" and name):
                 scope.aliases.setdefault(name.casefold(), found)
+        if result.rests and len(result.items) > len(result.rests):
+            result.in_place = _in_place(node.expressions, scope)
         return result
 
     def aliased(
@@ -169,7 +171,7 @@ class ProjectionReader(FromReader):
         node = item.this if isinstance(item, exp.Column) else item
         starred: Relation | None = None
         if isinstance(item, exp.Column):
-            starred = self.starred([part.name for part in item.parts[:-1]], scope)
+            starred = self.starred([marked(part) for part in item.parts[:-1]], scope)
         hidden: set[str] = set()
         own: dict[int, set[str]] = {}
         for except_ in node.args.get("except_") or ():
@@ -246,6 +248,33 @@ def _merged_columns(relations: list[Relation], scope: Scope) -> Derived:
         for name in names[:1]:
             first.add(name, merged(relation.lookup(key, name)[1] for relation in merges))
     return first
+
+
+_MANY = (exp.Columns, exp.Apply, exp.UDTF, exp.Inline, exp.Stack, exp.Aliases)
+"""Expressions that may give any number of columns."""
+
+
+def _in_place(items: list[exp.Expr], scope: Scope) -> bool:
+    """Whether each item but a star is one column, and a star's stand where the star does."""
+    for item in items:
+        star = item.this if isinstance(item, exp.Column) else item
+        if isinstance(star, exp.Star):
+            if star.args.get("replace") or star.args.get("rename"):
+                return False
+            if star is item and not _keeps_order(scope):
+                return False
+        elif isinstance(item.this if isinstance(item, exp.Alias) else item, _MANY):
+            return False
+    return True
+
+
+def _keeps_order(scope: Scope) -> bool:
+    """Whether `*` gives all columns of each relation in turn."""
+    relations = [source.relation for source in scope.sources]
+    if all(relation.is_open() for relation in relations):
+        return True
+    merges = bool(scope.using) or scope.natural
+    return not merges and not any(isinstance(relation, Produced) for relation in relations)
 
 
 def _is_star(item: exp.Expr) -> bool:

@@ -22,12 +22,12 @@ from hex_assets.lineage.engine.relations import (
     Rest,
     merged,
     renamed,
-    united,
 )
 from hex_assets.lineage.engine.scopes import Scope
 from hex_assets.lineage.engine.trees.clickhouse import as_lambda, later_aliases
 from hex_assets.lineage.engine.trees.projections import ProjectionReader
 from hex_assets.lineage.engine.trees.structs import as_value
+from hex_assets.lineage.engine.trees.unions import united
 
 _DATA_MODIFYING = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
 _FILTERS = ("prewhere", "where", "connect")

@@ -109,7 +109,7 @@ class ExpressionReader(ColumnReader):
             elif isinstance(item, exp.Exists) and isinstance(item.this, exp.Query):
                 self.query(item.this, env, scope)
                 continue
-            elif isinstance(item, exp.DataType):
+            elif isinstance(item, (exp.DataType, exp.NextValueFor)):
                 continue
             elif isinstance(item, exp.ModelAttribute):  # db.s.model!PREDICT(a)
                 stack.append(item.expression)
@@ -331,7 +331,7 @@ def _is_json_path(node: exp.Lambda, dialect: str) -> bool:
 _SPECIAL = (
     *(exp.Column, exp.Select, exp.SetOperation, exp.Subquery, exp.Exists, exp.Table, exp.In),
     *(exp.DataType, exp.Window, exp.Alias, exp.Dot, exp.Lambda, exp.Comprehension, exp.Anonymous),
-    *(exp.Star, exp.Columns, exp.ModelAttribute, exp.NestedJSONSelect, exp.Pivot),
+    *(exp.Star, exp.Columns, exp.ModelAttribute, exp.NestedJSONSelect, exp.Pivot, exp.NextValueFor),
     *_WITH_NAMES,
 )
 

@@ -15,10 +15,10 @@ from hex_assets.lineage.engine.relations import (
     BaseTable,
     Produced,
     Relation,
-    united,
 )
 from hex_assets.lineage.engine.scopes import Scope
 from hex_assets.lineage.engine.trees.functions import arguments, call_name
+from hex_assets.lineage.engine.trees.unions import united
 
 
 def rows_of_duckdb(

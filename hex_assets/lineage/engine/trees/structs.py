@@ -7,9 +7,10 @@ from typing import Any
 from sqlglot import exp
 
 from hex_assets.lineage.engine.reading import Env
-from hex_assets.lineage.engine.relations import Derived, Relation, merged, united
+from hex_assets.lineage.engine.relations import Derived, Relation, merged
 from hex_assets.lineage.engine.scopes import Scope
 from hex_assets.lineage.engine.trees.reader import ExpressionReader
+from hex_assets.lineage.engine.trees.unions import united
 
 _SAME_FIELDS: tuple[type[exp.Expr], ...] = (
     *(exp.ArrayAgg, exp.AnyValue, exp.IgnoreNulls, exp.RespectNulls, exp.Limit, exp.Order),

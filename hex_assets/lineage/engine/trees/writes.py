@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from hex_assets.lineage.engine.names import named
+from hex_assets.lineage.engine.names import marked, named
 from hex_assets.lineage.engine.reading import Malformed
 from hex_assets.lineage.engine.scopes import Scope, Source
 from hex_assets.lineage.engine.trees.changes import column_names
@@ -74,8 +74,9 @@ class StatementReader(MergeReader):
     def top_query(self, node: exp.Expr) -> None:
         """A query that is a statement itself, with its INTO."""
         into = _into(node)
-        target = self.reading.written(into.this) if into is not None else None
-        self.outputs(self.query(node, {}, None), [], target)
+        if into is not None:
+            self.reading.written(into.this)
+        self.outputs(self.query(node, {}, None), [])
         if into is not None and isinstance(into.this, exp.Literal):
             self.reading.files.setdefault(into.this.name)
 
@@ -92,7 +93,8 @@ class StatementReader(MergeReader):
             if isinstance(prop, exp.ToTableProperty):
                 to = prop.this
             elif isinstance(prop, exp.LikeProperty) and isinstance(prop.this, exp.Table):
-                self.plain_source(prop.this)
+                if not is_temporary(node):
+                    self.plain_source(prop.this)
             elif isinstance(prop, exp.LocationProperty) and isinstance(
                 prop.this, (exp.Literal, exp.Var)
             ):
@@ -102,7 +104,7 @@ class StatementReader(MergeReader):
         clone = node.args.get("clone")
         if clone is not None:
             self.plain_source(clone.this)
-        if isinstance(target, exp.Schema):
+        if isinstance(target, exp.Schema) and not is_temporary(node):
             for item in target.expressions:
                 if isinstance(item, exp.LikeProperty):
                     self.plain_source(item.this)
@@ -112,7 +114,8 @@ class StatementReader(MergeReader):
             self.plain_source(query)
         elif isinstance(query, exp.Query):
             env = self.ctes(node, {}, None)
-            self.outputs(self.query(query, env, None), names, ref)
+            known = ref if to is not None else None  # a new table's columns are the query's own
+            self.outputs(self.query(query, env, None), names, known)
             into = _into(query)
             if into is not None:
                 self.reading.written(into.this)
@@ -206,6 +209,19 @@ class StatementReader(MergeReader):
                 self.plain_source(action.this)
                 return True
         return False
+
+
+_TEMPORARY = (exp.TemporaryProperty, exp.VolatileProperty)
+
+
+def is_temporary(node: exp.Create) -> bool:
+    """Whether the table or view that is made ends with the session."""
+    properties = node.args.get("properties")
+    kinds = properties.expressions if properties is not None else ()
+    if any(isinstance(prop, _TEMPORARY) for prop in kinds):
+        return True
+    table = node.this.this if isinstance(node.this, exp.Schema) else node.this
+    return isinstance(table, exp.Table) and marked(table.this).startswith("#")
 
 
 def _into(node: exp.Expr) -> exp.Expr | None:
