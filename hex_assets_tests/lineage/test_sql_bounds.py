@@ -63,6 +63,17 @@ def test_400_unions_give_400_tables() -> None:
     assert len(dict(found.columns)["a"]) == 400
 
 
+def test_80_steps_of_unions_with_a_star_and_a_column_cost_little() -> None:
+    steps = ["c0 AS (SELECT *, a AS a0 FROM t UNION ALL SELECT *, b FROM u)"]
+    for n in range(1, 80):
+        both = f"SELECT *, q AS a{n} FROM c{n - 1} UNION ALL SELECT *, z FROM c{n - 1}"
+        steps.append(f"c{n} AS ({both})")
+    start = time.process_time()
+    found = extract(f"WITH {', '.join(steps)} SELECT a0 FROM c79", "snowflake")
+    assert time.process_time() - start < BOUND_SECONDS
+    assert found.columns == (("a0", ("t.a", "u.b")),)
+
+
 def test_60_nested_selects_carry_the_column_through() -> None:
     start = time.process_time()
     found = extract(nested(60), "postgres")

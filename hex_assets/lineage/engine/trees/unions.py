@@ -25,13 +25,12 @@ class Branch:
         self.middle = [*self.head[before:], *self.middle, *self.tail[:kept]]
         self.head, self.tail = self.head[:before], self.tail[kept:]
 
-    def relations(self) -> list[Relation]:
-        """The middle, as the branches of a set operation that is matched by name."""
+    def relation(self) -> Relation:
+        """The middle as a relation of its own."""
         only = self.middle[0] if len(self.middle) == 1 else None
         if isinstance(only, Rest) and not only.hidden:
-            inner = only.relation
-            return [*inner.branches] if isinstance(inner, SetResult) else [inner]
-        return [_derived(self.middle)]
+            return only.relation
+        return _derived(self.middle)
 
 
 def united(left: Relation, right: Relation, by_name: bool) -> Relation:
@@ -77,7 +76,7 @@ def _aligned(left: Relation, right: Relation) -> Derived | None:
         return None
     first.narrowed(before, after)
     second.narrowed(before, after)
-    middle = SetResult([*first.relations(), *second.relations()])
+    middle = _by_name(first.relation(), second.relation())
     head = _paired(first.head, second.head)
     result = _derived([*head, Rest(middle), *_paired(first.tail, second.tail)])
     result.in_place = True
