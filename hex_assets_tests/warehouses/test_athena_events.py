@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pyarrow as pa
@@ -204,7 +204,7 @@ def test_where_the_files_begin_is_told(server: AthenaServer, way: str) -> None:
 @pytest.mark.parametrize("way", ["cloudTrail", "cloudTrailFiles", "stateEventFiles"])
 def test_the_probe_says_where_it_looked_and_what_is_gone(server: AthenaServer, way: str) -> None:
     log = athena(server, way)
-    recent = DAY.end + timedelta(days=1)  # today's midnight, inside the probe's last day
+    recent = datetime.now(timezone.utc) - timedelta(hours=1)
     server.fill(
         [
             entry("r1", f"select 1 {COMMENT}", recent - timedelta(minutes=30)),

@@ -41,7 +41,7 @@ def moved(tokens: Tokens, files: list[str]) -> Tokens:
             tokens = [*before, *after]
         else:
             alias = _passed_on(operator)
-            start = _start(tokens, position)
+            start = _query_after_as(before, _start(tokens, position))
             if alias is not None:
                 tokens = [*before, *([tokens[position], *alias] if alias else []), *after]
             elif word_at(before, start) in _QUERIES and "(" in [t.text for t in operator]:
@@ -71,6 +71,16 @@ def _start(tokens: Tokens, position: int) -> int:
             break
         position -= 1
     return position
+
+
+def _query_after_as(tokens: Tokens, start: int) -> int:
+    """Where the query of CREATE ... AS or INSERT begins; else the start itself."""
+    if word_at(tokens, start) not in _WRITES:
+        return start
+    for position in range(start, len(tokens)):
+        if word_at(tokens, position) in _QUERIES - {"("}:
+            return position
+    return start
 
 
 def _with(operator: Tokens, query: Tokens) -> Tokens:

@@ -162,7 +162,7 @@ _OF_ROWS = (
     *(exp.ArrayAgg, exp.AnyValue, exp.JSONFormat, exp.JSONArrayAgg, exp.Format, exp.Anonymous),
     *(exp.ArgMax, exp.ArgMin, exp.Order, exp.Limit, exp.IgnoreNulls),
 )
-_AGGREGATES_OF_ROWS = (exp.ArrayAgg, exp.JSONArrayAgg, exp.Count)
+_AGGREGATES_OF_ROWS = (exp.ArrayAgg, exp.JSONArrayAgg)
 _FUNCTIONS_OF_ROWS = frozenset(
     "to_json to_jsonb row_to_json json_agg jsonb_agg json_group_array hstore".split()
 )
