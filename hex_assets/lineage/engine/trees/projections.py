@@ -190,7 +190,10 @@ class ProjectionReader(FromReader):
                     alias.alias.casefold(), alias.alias
                 )[1]
             replaced[alias.alias.casefold()] = self.origins(alias.this, within, env)
-        called = {a.this.name.casefold(): a.alias for a in node.args.get("rename") or ()}
+        renames = node.args.get("rename") or ()
+        if not all(isinstance(alias, exp.Alias) for alias in renames):
+            raise Malformed("RENAME lacks the name of a column")
+        called = {alias.this.name.casefold(): alias.alias for alias in renames}
         skip = frozenset(hidden | set(replaced) | set(called))
         only = node.args.get("ilike")  # Snowflake's * ILIKE 'pattern'
         like = like_of(only.name) if isinstance(only, exp.Literal) else None
