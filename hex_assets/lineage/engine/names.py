@@ -77,7 +77,10 @@ def is_remote(target: exp.Expr | None) -> bool:
 
 def marked(piece: exp.Expr) -> str:
     """An identifier's name, with the `#` or `##` of T-SQL's temporary tables."""
-    marks = 2 if piece.args.get("global_") else 1 if piece.args.get("temporary") else 0
+    args = piece.args
+    if "temporary" not in args and "global_" not in args:
+        return str(piece.name)
+    marks = 2 if args.get("global_") else 1 if args.get("temporary") else 0
     return "#" * marks + piece.name
 
 

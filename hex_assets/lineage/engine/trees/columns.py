@@ -91,7 +91,9 @@ class ColumnReader:
             if found is not None:
                 return found[1]
         is_short = node.args.get("db") is None
-        qualifiers = [marked(table)] if is_short else [marked(part) for part in node.parts[:-1]]
+        qualifiers = [table.name] if is_short else [part.name for part in node.parts[:-1]]
+        if self.dialect == "tsql":
+            qualifiers = [marked(part) for part in node.parts[:-1]]
         resolved = scope.qualified(qualifiers, name)
         if resolved is None and name.upper() == "NEXTVAL" and self.dialect == "snowflake":
             return NOTHING  # of a sequence
