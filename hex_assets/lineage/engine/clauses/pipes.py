@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from hex_assets.lineage.engine.clauses.rewriting import Tokens, items_of, listed, opens
+from hex_assets.lineage.engine.clauses.rewriting import Tokens, items_of, like, listed, opens
 from hex_assets.lineage.engine.words import closing, word_at
 
 
@@ -39,33 +39,29 @@ def _end(tokens: Tokens, start: int) -> int:
     return len(tokens)
 
 
-def _known(word: str, like: Token, rest: Tokens) -> Tokens:
-    select = [_token(TokenType.SELECT, "SELECT", like), _token(TokenType.STAR, "*", like)]
-    opens, closes = _token(TokenType.L_PAREN, "(", like), _token(TokenType.R_PAREN, ")", like)
-    comma, named = _token(TokenType.COMMA, ",", like), _token(TokenType.ALIAS, "AS", like)
+def _known(word: str, at: Token, rest: Tokens) -> Tokens:
+    select = [like(at, TokenType.SELECT, "SELECT"), like(at, TokenType.STAR, "*")]
+    opens, closes = like(at, TokenType.L_PAREN, "("), like(at, TokenType.R_PAREN, ")")
+    comma, named = like(at, TokenType.COMMA, ","), like(at, TokenType.ALIAS, "AS")
     if word == "WINDOW":
-        return [_token(TokenType.VAR, "EXTEND", like), *rest]
+        return [like(at, TokenType.VAR, "EXTEND"), *rest]
     if word == "DISTINCT":
         return select
     if word == "DROP":
-        return [*select, _token(TokenType.EXCEPT, "EXCEPT", like), opens, *rest, closes]
+        return [*select, like(at, TokenType.EXCEPT, "EXCEPT"), opens, *rest, closes]
     items = items_of(rest)
     if word == "SET":
         changed: Tokens = []
         for item in items:
             value = item[2:]
             changed += [*([comma] if changed else []), *value, named, *item[:1]]
-        return [*select, _token(TokenType.REPLACE, "REPLACE", like), opens, *changed, closes]
+        return [*select, like(at, TokenType.REPLACE, "REPLACE"), opens, *changed, closes]
     old: Tokens = []
     new: Tokens = []
     for item in items:
         old += [*([comma] if old else []), *item[:1]]
         new += [comma, *item]
-    return [*select, _token(TokenType.EXCEPT, "EXCEPT", like), opens, *old, closes, *new]
-
-
-def _token(kind: TokenType, text: str, like: Token) -> Token:
-    return Token(kind, text, like.line, like.col, like.start, like.end)
+    return [*select, like(at, TokenType.EXCEPT, "EXCEPT"), opens, *old, closes, *new]
 
 
 _SETS = frozenset({"UNION", "INTERSECT", "EXCEPT", "MINUS"})
@@ -83,17 +79,17 @@ def with_spark_operators(tokens: Tokens, files: list[str]) -> Tokens:
     closes: set[int] = set()
     for position, token in enumerate(tokens):
         if position in closes:
-            kept.append(_token(TokenType.R_PAREN, ")", token))
+            kept.append(like(token, TokenType.R_PAREN, ")"))
         before = tokens[position - 1].token_type if position else TokenType.L_PAREN
         if before == TokenType.L_PAREN and _is_piped(tokens, position):
-            kept += [_token(TokenType.FROM, "FROM", token), _token(TokenType.L_PAREN, "(", token)]
+            kept += [like(token, TokenType.FROM, "FROM"), like(token, TokenType.L_PAREN, "(")]
             closes.add(_end(tokens, position))
         kept += _known_words(token) if before == TokenType.PIPE_GT else [token]
         if _opens_query(tokens, position):
-            kept.append(_token(TokenType.L_PAREN, "(", token))
+            kept.append(like(token, TokenType.L_PAREN, "("))
             closes.add(_end(tokens, position + 1))
     if len(tokens) in closes:
-        kept.append(_token(TokenType.R_PAREN, ")", tokens[-1]))
+        kept.append(like(tokens[-1], TokenType.R_PAREN, ")"))
     return kept
 
 
@@ -119,9 +115,9 @@ def _joined(call: Tokens, alias: Tokens) -> Tokens:
     at = call[0]
     split = next((n for n, t in enumerate(alias) if t.token_type == TokenType.ALIAS), len(alias))
     columns = items_of(alias[split + 1 :])
-    found = [_token(TokenType.CROSS, "CROSS", at), _token(TokenType.JOIN, "JOIN", at)]
-    found += [_token(TokenType.LATERAL, "LATERAL", at), *call, _token(TokenType.ALIAS, "AS", at)]
-    found += alias[:split] or [_token(TokenType.VAR, _VIEW, at)]
+    found = [like(at, TokenType.CROSS, "CROSS"), like(at, TokenType.JOIN, "JOIN")]
+    found += [like(at, TokenType.LATERAL, "LATERAL"), *call, like(at, TokenType.ALIAS, "AS")]
+    found += alias[:split] or [like(at, TokenType.VAR, _VIEW)]
     return [*found, *(listed(columns) if columns else [])]
 
 
@@ -132,11 +128,11 @@ _VIEW = "lateral_view"
 def _known_words(token: Token) -> Tokens:
     word = token.text.upper()
     if word == "OFFSET":
-        return [_token(TokenType.LIMIT, "LIMIT", token)]
+        return [like(token, TokenType.LIMIT, "LIMIT")]
     if word in _LIKE_ORDER:
-        return [_token(TokenType.ORDER_BY, "ORDER BY", token)]
+        return [like(token, TokenType.ORDER_BY, "ORDER BY")]
     if word == "MINUS":
-        return [_token(TokenType.EXCEPT, "EXCEPT", token)]
+        return [like(token, TokenType.EXCEPT, "EXCEPT")]
     return [token]
 
 
@@ -175,13 +171,13 @@ def with_unnest(tokens: Tokens, files: list[str]) -> Tokens:
             while start > 1 and kept[start - 1].token_type == TokenType.DOT:
                 start -= 2
             if kept[start - 1].text.upper() in (",", "JOIN") and end - start > 1:
-                like = kept[start]
+                at = kept[start]
                 kept = [
                     *kept[:start],
-                    _token(TokenType.UNNEST, "UNNEST", like),
-                    _token(TokenType.L_PAREN, "(", like),
+                    like(at, TokenType.UNNEST, "UNNEST"),
+                    like(at, TokenType.L_PAREN, "("),
                     *kept[start:end],
-                    _token(TokenType.R_PAREN, ")", like),
+                    like(at, TokenType.R_PAREN, ")"),
                     *kept[end:],
                 ]
         position -= 1

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from sqlglot.errors import SqlglotError
-from sqlglot.tokenizer_core import Token, TokenType
+from sqlglot.tokenizer_core import TokenType
 
-from hex_assets.lineage.engine.clauses.rewriting import Tokens, opens
+from hex_assets.lineage.engine.clauses.rewriting import Tokens, like, opens
 from hex_assets.lineage.engine.dialects import tokenizer
 from hex_assets.lineage.engine.words import closing, word_at
 
@@ -141,10 +141,6 @@ def with_table_queries(tokens: Tokens, files: list[str]) -> Tokens:
     return kept if len(kept) < len(tokens) else tokens
 
 
-def _as(like: Token, kind: TokenType, text: str) -> Token:
-    return Token(kind, text, like.line, like.col, like.start, like.end)
-
-
 _READS = frozenset({"JSON_EXISTS", "JSON_VALUE", "JSON_QUERY"})
 _MAKES = frozenset({"JSON_OBJECT", "JSON_ARRAY"})
 _OPTIONS = frozenset(
@@ -171,7 +167,7 @@ def with_plain_json(tokens: Tokens, files: list[str]) -> Tokens:
             kept += [*tokens[position : position + 2], *_table(inner), tokens[end - 1]]
         else:
             name = word if word == "JSON_ARRAY" else f"{word}_"  # which has no grammar of its own
-            plain = _as(tokens[position], TokenType.VAR, name)
+            plain = like(tokens[position], TokenType.VAR, name)
             kept += [plain, tokens[position + 1], *_values(inner, word), tokens[end - 1]]
         position = end
         changed = True
@@ -196,7 +192,7 @@ def _values(inner: Tokens, call: str) -> Tokens:
             position += 4 if word_at(inner, position + 2) == "ENCODING" else 2
             continue
         if word in ("PASSING", "DEFAULT"):
-            kept.append(_as(token, TokenType.COMMA, ","))
+            kept.append(like(token, TokenType.COMMA, ","))
             takes, passing = True, word == "PASSING"
         elif word == "ON" or (_is_option(inner, position) and kept):
             takes = False
@@ -205,7 +201,7 @@ def _values(inner: Tokens, call: str) -> Tokens:
         elif call == "JSON_OBJECT" and word == "KEY" and following not in ("VALUE", ":", ","):
             pass
         elif call == "JSON_OBJECT" and word in ("VALUE", ":") and _is_value(kept):
-            kept.append(_as(token, TokenType.COMMA, ","))
+            kept.append(like(token, TokenType.COMMA, ","))
         elif takes:
             kept.append(token)
         position += 1
@@ -262,7 +258,7 @@ def _columns(inner: Tokens) -> Tokens:
                 path = words.index("PATH")
                 plain = [*plain, *column[path : path + 2]]
         if kept and plain:
-            kept.append(_as(plain[0], TokenType.COMMA, ","))
+            kept.append(like(plain[0], TokenType.COMMA, ","))
         kept += plain
     return kept
 
