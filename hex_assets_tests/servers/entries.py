@@ -8,8 +8,9 @@ from datetime import datetime, timedelta, timezone
 from hex_assets.warehouses.base import MARKER, Window
 
 _TODAY = datetime.now(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
-# The day before yesterday: over for every source's lag, inside every source's retention.
-DAY = Window(_TODAY - timedelta(days=2), _TODAY - timedelta(days=1))
+# Three days ago: over for every source's lag, inside every source's retention, and beyond the
+# last day that a probe looks at, which begins up to a day and a lag ago.
+DAY = Window(_TODAY - timedelta(days=3), _TODAY - timedelta(days=2))
 NOON = DAY.start + timedelta(hours=12)
 COMMENT = f'{MARKER} {{"project_id": "p-1", "trace_id": "t"}}'
 
