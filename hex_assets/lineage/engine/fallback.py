@@ -278,6 +278,8 @@ def _begins_query(tokens: list[Token], position: int) -> int:
     """Where the query of a CTE opens whose AS stands at a position; 0 where none does."""
     if _word(tokens, position) == "using" and _word(tokens, position + 1) == "key":  # DuckDB's
         position = closing(tokens, position + 2)
+    if [_word(tokens, position + n) for n in range(3)] == ["max", "recursion", "level"]:  # Spark's
+        position += 4
     if _word(tokens, position) != "as":
         return 0
     position += 1

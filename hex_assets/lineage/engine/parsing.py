@@ -11,6 +11,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine import bounds, dialects, tokens
+from hex_assets.lineage.engine.callbacks import ReadStatement
 from hex_assets.lineage.engine.clauses.known import without_rare_clauses
 from hex_assets.lineage.engine.fallback import read_names
 from hex_assets.lineage.engine.reading import Malformed, Reading, TooSlow
@@ -18,7 +19,6 @@ from hex_assets.lineage.engine.relations import TooWide
 from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.statements.special import (
     NO_LINEAGE,
-    ReadStatement,
     truncated,
     without_block,
 )

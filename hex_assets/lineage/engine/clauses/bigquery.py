@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from hex_assets.lineage.engine.clauses.rewriting import Tokens, items_of, opens
+from hex_assets.lineage.engine.clauses.pipe_ends import moved
+from hex_assets.lineage.engine.clauses.pipes import with_known_operators, with_unnest
+from hex_assets.lineage.engine.clauses.rewriting import (
+    Tokens,
+    dropping,
+    items_of,
+    like,
+    opens,
+    spelled,
+)
 from hex_assets.lineage.engine.statements.table_queries import OWN_GRAMMAR
 from hex_assets.lineage.engine.words import closing, name_at, word_at
 
@@ -46,8 +55,7 @@ def matches(tokens: Tokens, files: list[str]) -> Tokens:
         token, word = tokens[position], word_at(tokens, position)
         if word == "MATCH_RECOGNIZE" and opens(tokens, position + 1):
             inside = closing(tokens, position + 1)
-            kind = TokenType.MATCH_RECOGNIZE
-            token = Token(kind, token.text, token.line, token.col, token.start, token.end)
+            token = like(token, TokenType.MATCH_RECOGNIZE, token.text)
         elif word == "OPTIONS" and position < inside and opens(tokens, position + 1):
             position = closing(tokens, position + 1)
             continue
@@ -123,8 +131,8 @@ _KINDS = {
 }
 
 
-def _words(like: Token, *words: str) -> Tokens:
-    return [Token(_KINDS[w], w, like.line, like.col, like.start, like.end) for w in words]
+def _words(at: Token, *words: str) -> Tokens:
+    return spelled(at, [(_KINDS[word], word) for word in words])
 
 
 def external(tokens: Tokens, position: int, files: list[str]) -> int:
@@ -148,10 +156,9 @@ def legacy(tokens: Tokens, files: list[str]) -> Tokens:
         named = tokens[position].token_type == TokenType.L_BRACKET
         end = _bracket(tokens, position) if named and word_at(tokens, position - 1) in _FROM else 0
         if end:
-            like, last = tokens[position], tokens[end - 1]
             text = "".join(token.text for token in tokens[position + 1 : end - 1])
-            kind, text = TokenType.IDENTIFIER, text.replace(":", ".")
-            kept.append(Token(kind, text, like.line, like.col, like.start, last.end))
+            text = text.replace(":", ".")
+            kept.append(like(tokens[position], TokenType.IDENTIFIER, text, tokens[end - 1]))
             position = end
         else:
             kept.append(tokens[position])
@@ -171,3 +178,18 @@ def _bracket(tokens: Tokens, start: int) -> int:
         if tokens[end].token_type in (TokenType.COMMA, TokenType.L_PAREN):
             return 0
     return 0
+
+
+OF_BIGQUERY = (
+    moved,
+    with_known_operators,
+    with_unnest,
+    dropping(model),
+    dropping(privacy),
+    matches,
+    named_values,
+    dropping(depth),
+    dropping(levels),
+    dropping(external),
+    legacy,
+)

@@ -47,3 +47,11 @@ _OPERANDS = STRINGS | {
     *(TokenType.R_BRACKET, TokenType.DOT, TokenType.MOD),
 }
 _BEFORE_TABLES = frozenset({"FROM", "JOIN", "INTO", "UPDATE", "TABLE", "USING"})
+
+
+def odbc(tokens: Tokens, position: int, files: list[str]) -> int:
+    """ODBC's { oj ... }, { d '...' } and { fn ... }: the braces and the word."""
+    kind = tokens[position].token_type
+    if kind == TokenType.L_BRACE and word_at(tokens, position + 1) in ("OJ", "D", "T", "TS", "FN"):
+        return position + 2
+    return position + 1 if kind == TokenType.R_BRACE else 0

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from sqlglot.tokenizer_core import TokenType
 
-from hex_assets.lineage.engine.clauses.rewriting import Tokens, as_names, called, like, opens
+from hex_assets.lineage.engine.clauses.rewriting import (
+    Tokens,
+    as_names,
+    called,
+    dropping,
+    like,
+    opens,
+)
 from hex_assets.lineage.engine.words import closing, word_at
 
 _PIVOTS = frozenset({"PIVOT", "UNPIVOT", "PIVOT_WIDER", "PIVOT_LONGER"})
@@ -140,3 +147,6 @@ def _ordered(tokens: Tokens) -> Tokens:
                 select = end
         start = select
     return [token for part in parts for token in part]
+
+
+OF_DUCKDB = (after_pivot, apply_calls, merge_actions, dropping(shown), select_first)

@@ -80,3 +80,19 @@ def _end_of_option(tokens: Tokens, position: int, last: int) -> int:
     if word == "FORMAT" and following == "JSON":
         return position + 2
     return position
+
+
+def json_defaults(tokens: Tokens, position: int, files: list[str]) -> int:
+    """JSON_TABLE's and JSON_VALUE's NULL ON EMPTY, DEFAULT '0' ON ERROR."""
+    if word_at(tokens, position) == "EXISTS" and word_at(tokens, position + 1) == "PATH":
+        return position + 1
+    if word_at(tokens, position) == "AS" and word_at(tokens, position + 2) in (
+        "COLUMNS",
+        "PASSING",
+    ):
+        return position + 2  # the name of a path
+    start = position + 2 if word_at(tokens, position) == "DEFAULT" else position + 1
+    if start == position + 1 and word_at(tokens, position) not in ("NULL", "ERROR", "EMPTY"):
+        return 0
+    on = word_at(tokens, start) == "ON" and word_at(tokens, start + 1) in ("EMPTY", "ERROR")
+    return start + 2 if on else 0

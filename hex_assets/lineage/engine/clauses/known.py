@@ -6,320 +6,41 @@ query is written to, which is given back.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from sqlglot.tokenizer_core import Token, TokenType
-
-from hex_assets.lineage.engine.clauses.bigquery import (
-    depth,
-    external,
-    legacy,
-    levels,
-    matches,
-    model,
-    named_values,
-    privacy,
-)
+from hex_assets.lineage.engine.clauses.bigquery import OF_BIGQUERY
 from hex_assets.lineage.engine.clauses.clickhouse import OF_CLICKHOUSE
-from hex_assets.lineage.engine.clauses.drivers import placeholders
-from hex_assets.lineage.engine.clauses.duckdb import (
-    after_pivot,
-    apply_calls,
-    merge_actions,
-    select_first,
-    shown,
-)
-from hex_assets.lineage.engine.clauses.json import json_options
-from hex_assets.lineage.engine.clauses.lakehouse import (
-    all_by_name,
-    at_version,
-    keyword_parameters,
-    live_words,
-    multi_insert,
-    once,
-    recursion_level,
-    replace_on,
-    schema_evolution,
-    table_options,
-    table_partitions,
-    time_travel,
-    watermark,
-    window_calls,
-)
-from hex_assets.lineage.engine.clauses.match import matched_alone
-from hex_assets.lineage.engine.clauses.mysql import OF_MYSQL, odbc
-from hex_assets.lineage.engine.clauses.pipe_ends import moved
-from hex_assets.lineage.engine.clauses.pipes import (
-    lateral_views,
-    with_known_operators,
-    with_spark_operators,
-    with_unnest,
-)
-from hex_assets.lineage.engine.clauses.postgres import (
-    change_from,
-    copied,
-    only,
-    operators,
-    search_or_cycle,
-    small_clauses,
-    typed_literals,
-    using_operator,
-)
-from hex_assets.lineage.engine.clauses.redshift import (
-    column_attributes,
-    remove_duplicates,
-    siblings,
-    subscripts,
-)
-from hex_assets.lineage.engine.clauses.rewriting import Tokens, as_names, dropping, opens
-from hex_assets.lineage.engine.clauses.sets import last_branch
-from hex_assets.lineage.engine.clauses.snowflake import model_names, prior, quoted_stages, resample
-from hex_assets.lineage.engine.clauses.trino import (
-    of_table_argument,
-    version,
-    with_plain_json,
-    with_table_queries,
-)
-from hex_assets.lineage.engine.clauses.tsql import (
-    changes,
-    graph_match,
-    namespaces,
-    negated_comparison,
-    sample,
-    using_culture,
-    with_schema,
-)
-from hex_assets.lineage.engine.words import STRINGS, closing, name_at, word_at
+from hex_assets.lineage.engine.clauses.duckdb import OF_DUCKDB
+from hex_assets.lineage.engine.clauses.general import OF_ALL
+from hex_assets.lineage.engine.clauses.lakehouse import OF_HIVE, OF_SPARK
+from hex_assets.lineage.engine.clauses.mysql import OF_MYSQL
+from hex_assets.lineage.engine.clauses.postgres import OF_POSTGRES
+from hex_assets.lineage.engine.clauses.redshift import OF_REDSHIFT
+from hex_assets.lineage.engine.clauses.rewriting import Rewrite, Tokens
+from hex_assets.lineage.engine.clauses.snowflake import OF_SNOWFLAKE
+from hex_assets.lineage.engine.clauses.trino import OF_TRINO
+from hex_assets.lineage.engine.clauses.tsql import OF_TSQL
+
+_OF_DIALECT: dict[str, tuple[Rewrite, ...]] = {
+    "athena": OF_TRINO,
+    "bigquery": OF_BIGQUERY,
+    "clickhouse": OF_CLICKHOUSE,
+    "databricks": OF_SPARK,
+    "duckdb": OF_DUCKDB,
+    "hive": OF_HIVE,
+    "mysql": OF_MYSQL,
+    "postgres": OF_POSTGRES,
+    "presto": OF_TRINO,
+    "redshift": OF_REDSHIFT,
+    "snowflake": OF_SNOWFLAKE,
+    "spark": OF_SPARK,
+    "trino": OF_TRINO,
+    "tsql": OF_TSQL,
+}
 
 
 def without_rare_clauses(tokens: Tokens, dialect: str) -> tuple[Tokens, list[str]]:
     """The statement without such clauses, and files that they name; the same list if none."""
     files: list[str] = []
     kept = tokens
-    for rewrite in (*_OF_ALL, *_OF_DIALECT.get(dialect, ())):
+    for rewrite in (*OF_ALL, *_OF_DIALECT.get(dialect, ())):
         kept = rewrite(kept, files)
     return kept, files
-
-
-def _names_after_dots(tokens: Tokens, files: list[str]) -> Tokens:
-    """`s.drop` and `t.select`: what follows a dot is a name."""
-    return as_names(
-        tokens,
-        lambda position, token: (
-            position > 0
-            and tokens[position - 1].token_type == TokenType.DOT
-            and token.token_type not in _QUOTED
-            and token.text.isidentifier()
-        ),
-    )
-
-
-_TWO_WORDS = {
-    ("GROUP", "BY"): TokenType.GROUP_BY,
-    ("ORDER", "BY"): TokenType.ORDER_BY,
-    ("PARTITION", "BY"): TokenType.PARTITION_BY,
-    ("CLUSTER", "BY"): TokenType.CLUSTER_BY,
-    ("DISTRIBUTE", "BY"): TokenType.DISTRIBUTE_BY,
-    ("SORT", "BY"): TokenType.SORT_BY,
-    ("GROUPING", "SETS"): TokenType.GROUPING_SETS,
-    ("SIMILAR", "TO"): TokenType.SIMILAR_TO,
-}
-
-
-def _two_words(tokens: Tokens, files: list[str]) -> Tokens:
-    """`GROUP /* why */ BY`: sqlglot knows the two words only with nothing but space between."""
-    kept: Tokens = []
-    for position, token in enumerate(tokens):
-        kind = _TWO_WORDS.get((word_at(tokens, position - 1), word_at(tokens, position)))
-        if kind is not None and kept:
-            first = kept.pop()
-            text = f"{first.text} {token.text}"
-            token = Token(kind, text, token.line, token.col, first.start, token.end)
-        kept.append(token)
-    return kept if len(kept) < len(tokens) else tokens
-
-
-_QUOTED = STRINGS | {TokenType.IDENTIFIER}
-_NOT_COLUMNS = frozenset(
-    "PRIMARY KEY INDEX CONSTRAINT UNIQUE FULLTEXT SPATIAL CHECK FOREIGN".split()
-)
-_QUERY = frozenset({"SELECT", "WITH", "VALUES", "TABLE", "FROM", "("})
-
-
-def _plain_create(tokens: Tokens, files: list[str]) -> Tokens:
-    """CREATE TABLE or VIEW ... AS query, without what stands between the name and AS."""
-    words = [token.text.upper() for token in tokens[:10]]
-    if not words or words[0] != "CREATE":
-        return tokens
-    if words[1:4] == ["PROTECTED", "MULTI", "DIALECT"]:  # Athena's
-        tokens, words = [tokens[0], *tokens[4:]], [words[0], *words[4:]]
-    kinds = [n for n, word in enumerate(words) if word in ("TABLE", "VIEW")]
-    if not kinds:
-        return tokens
-    start = kinds[0] + 1
-    while word_at(tokens, start) in ("IF", "NOT", "EXISTS"):
-        start += 1
-    parts, after = name_at(tokens, start)
-    if not parts:
-        return tokens
-    if words[1] in ("WINDOW", "LIVE"):
-        tokens = [tokens[0], *tokens[2:]]
-        after -= 1
-    head, names, written = tokens[:after], Tokens(), Tokens()
-    if opens(tokens, after):
-        end = closing(tokens, after)
-        names = _column_names(tokens[after:end])
-        after = end
-    position = after
-    while position < len(tokens):
-        word = word_at(tokens, position)
-        if word == "AS" and word_at(tokens, position + 1) in _QUERY:
-            return [*head, *written, *names, tokens[position], *tokens[position + 1 :]]
-        if word == "SELECT" or (word == "WITH" and word_at(tokens, position + 2) == "AS"):
-            return [*head, *written, *tokens[position:]]
-        if word == "TO" and tokens[position].token_type != TokenType.STRING:
-            other, end = name_at(tokens, position + 1)
-            if other:
-                written = tokens[position:end]
-        position = closing(tokens, position) if opens(tokens, position) else position + 1
-    return tokens
-
-
-def _column_names(tokens: Tokens) -> Tokens:
-    """A column list without types, and without keys; nothing when no column is left."""
-    names: Tokens = []
-    position, comma = 1, tokens[0]
-    while position < len(tokens) - 1:
-        before = tokens[position - 1]
-        if before is comma and tokens[position].text.upper() not in _NOT_COLUMNS:
-            names += [comma, tokens[position]] if names else [tokens[position]]
-        if tokens[position].token_type == TokenType.COMMA:
-            comma = tokens[position]
-        position = closing(tokens, position) if opens(tokens, position) else position + 1
-    return [tokens[0], *names, tokens[-1]] if names else []
-
-
-def _of_insert(tokens: Tokens, position: int, files: list[str]) -> int:
-    """After the target of an INSERT: PARTITION (p), WITH (hints), OVERRIDING ..., BY POSITION."""
-    if position > 20 or word_at(tokens, 0) not in ("INSERT", "REPLACE"):
-        return 0
-    word = word_at(tokens, position)
-    if word in ("PARTITION", "WITH") and opens(tokens, position + 1):
-        selected = word_at(tokens, position - 1) in ("SELECT", ",")  # BigQuery's WITH(a AS 1, a)
-        return 0 if selected else closing(tokens, position + 1)
-    if word == "OVERRIDING" and word_at(tokens, position + 2) == "VALUE":
-        return position + 3
-    if word == "BY" and word_at(tokens, position + 1) == "POSITION":
-        return position + 2
-    return 0
-
-
-def _json_defaults(tokens: Tokens, position: int, files: list[str]) -> int:
-    """JSON_TABLE's and JSON_VALUE's NULL ON EMPTY, DEFAULT '0' ON ERROR."""
-    if word_at(tokens, position) == "EXISTS" and word_at(tokens, position + 1) == "PATH":
-        return position + 1
-    if word_at(tokens, position) == "AS" and word_at(tokens, position + 2) in (
-        "COLUMNS",
-        "PASSING",
-    ):
-        return position + 2  # the name of a path
-    start = position + 2 if word_at(tokens, position) == "DEFAULT" else position + 1
-    if start == position + 1 and word_at(tokens, position) not in ("NULL", "ERROR", "EMPTY"):
-        return 0
-    on = word_at(tokens, start) == "ON" and word_at(tokens, start + 1) in ("EMPTY", "ERROR")
-    return start + 2 if on else 0
-
-
-def _subset(tokens: Tokens, position: int, files: list[str]) -> int:
-    """MATCH_RECOGNIZE's SUBSET u = (a, b) between its PATTERN and DEFINE."""
-    if word_at(tokens, position) != "SUBSET":
-        return 0
-    for end in range(position, min(len(tokens), position + 60)):
-        if word_at(tokens, end) == "DEFINE":
-            return end
-    return 0
-
-
-def _current_of(tokens: Tokens, position: int, files: list[str]) -> int:
-    """WHERE CURRENT OF cursor."""
-    words = [word_at(tokens, position + n) for n in range(3)]
-    if words != ["WHERE", "CURRENT", "OF"]:
-        return 0
-    return name_at(tokens, position + 3 + (word_at(tokens, position + 3) == "@"))[1]
-
-
-def _local(tokens: Tokens, position: int, files: list[str]) -> int:
-    """LOCAL of CREATE LOCAL TEMPORARY TABLE, and Snowpark's SCOPED."""
-    if not 0 < position < 4 or word_at(tokens, 0) != "CREATE":
-        return 0
-    temporary = word_at(tokens, position + 1) in ("TEMP", "TEMPORARY")
-    return position + 1 if word_at(tokens, position) in ("LOCAL", "SCOPED") and temporary else 0
-
-
-_OF_TRINO = (
-    with_plain_json,
-    *map(dropping, (_subset, _json_defaults, version, of_table_argument)),
-    with_table_queries,
-)
-_OF_SPARK = (
-    *map(dropping, (schema_evolution, at_version, time_travel, watermark, live_words, replace_on)),
-    *map(dropping, (table_partitions, once, recursion_level, table_options)),
-    multi_insert,
-    window_calls,
-    keyword_parameters,
-    lateral_views,
-    with_spark_operators,
-    with_known_operators,
-)
-_OF_ALL = (
-    _two_words,
-    _names_after_dots,
-    dropping(_local),
-    _plain_create,
-    dropping(_of_insert),
-    dropping(_current_of),
-    matched_alone,
-    last_branch,
-    placeholders,
-)
-_OF_DIALECT: dict[str, tuple[Callable[[Tokens, list[str]], Tokens], ...]] = {
-    "bigquery": (
-        moved,
-        with_known_operators,
-        with_unnest,
-        dropping(model),
-        dropping(privacy),
-        matches,
-        named_values,
-        dropping(depth),
-        dropping(levels),
-        dropping(external),
-        legacy,
-    ),
-    "mysql": (dropping(_json_defaults), *OF_MYSQL),
-    "clickhouse": OF_CLICKHOUSE,
-    "postgres": (
-        *(only, json_options, copied, change_from),
-        *map(dropping, (_json_defaults, using_operator, small_clauses)),
-        *map(dropping, (typed_literals, search_or_cycle)),
-        operators,
-    ),
-    "redshift": (column_attributes, remove_duplicates, siblings, dropping(subscripts)),
-    "duckdb": (after_pivot, apply_calls, merge_actions, dropping(shown), select_first),
-    "athena": _OF_TRINO,
-    "trino": _OF_TRINO,
-    "presto": _OF_TRINO,
-    "snowflake": (
-        *map(dropping, (_subset, resample, prior)),
-        *(all_by_name, model_names, quoted_stages),
-    ),
-    "databricks": _OF_SPARK,
-    "spark": _OF_SPARK,
-    "hive": (multi_insert,),
-    "tsql": (
-        changes,
-        namespaces,
-        graph_match,
-        *map(dropping, (using_culture, with_schema, odbc, negated_comparison, sample)),
-    ),
-}

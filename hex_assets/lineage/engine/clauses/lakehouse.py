@@ -4,31 +4,18 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from sqlglot.tokenizer_core import Token, TokenType
+from sqlglot.tokenizer_core import TokenType
 
-from hex_assets.lineage.engine.clauses.rewriting import Tokens, as_names, opens
+from hex_assets.lineage.engine.clauses.pipes import (
+    lateral_views,
+    with_known_operators,
+    with_spark_operators,
+)
+from hex_assets.lineage.engine.clauses.rewriting import Tokens, as_names, dropping, like, opens
 from hex_assets.lineage.engine.words import STRINGS, closing, word_at
 
 MAX_TOKENS = 20_000
 """Of a multi-table insert's statements, each of which takes in what all of them read."""
-
-
-def all_by_name(tokens: Tokens, files: list[str]) -> Tokens:
-    """Snowflake's MERGE ... UPDATE ALL BY NAME and INSERT ALL BY NAME as UPDATE * and INSERT *."""
-    if word_at(tokens, 0) != "MERGE":
-        return tokens
-    kept: Tokens = []
-    position = 0
-    while position < len(tokens):
-        words = [word_at(tokens, position + n) for n in range(3)]
-        like = tokens[position]
-        if words == ["ALL", "BY", "NAME"]:
-            kept.append(Token(TokenType.STAR, "*", like.line, like.col, like.start, like.end))
-            position += 3
-        else:
-            kept.append(like)
-            position += 1
-    return kept if len(kept) < len(tokens) else tokens
 
 
 def schema_evolution(tokens: Tokens, position: int, files: list[str]) -> int:
@@ -221,9 +208,8 @@ def multi_insert(tokens: Tokens, files: list[str]) -> Tokens:
             return tokens
         later = [n for n in own if n > select]
         end = next((n for n in later if _first_word(tokens, n) in _AFTER_LIST), after)
-        like = tokens[first]
         if found:
-            found.append(Token(TokenType.SEMICOLON, ";", like.line, like.col, like.start, like.end))
+            found.append(like(tokens[first], TokenType.SEMICOLON, ";"))
         found += [*tokens[first:select], *head, *tokens[select:end], *source, *tokens[end:after]]
     return found
 
@@ -241,3 +227,16 @@ def _outside_parentheses(tokens: Tokens) -> list[int]:
         if depth == 0:
             found.append(position)
     return found
+
+
+OF_SPARK = (
+    *map(dropping, (schema_evolution, at_version, time_travel, watermark, live_words, replace_on)),
+    *map(dropping, (table_partitions, once, recursion_level, table_options)),
+    multi_insert,
+    window_calls,
+    keyword_parameters,
+    lateral_views,
+    with_spark_operators,
+    with_known_operators,
+)
+OF_HIVE = (multi_insert,)

@@ -48,3 +48,13 @@ def _start_of_item(tokens: Tokens) -> int:
         if depth == 0 and word_at(tokens, position) in _BEFORE_ITEM:
             return position + 1
     return 0
+
+
+def subset(tokens: Tokens, position: int, files: list[str]) -> int:
+    """MATCH_RECOGNIZE's SUBSET u = (a, b) between its PATTERN and DEFINE."""
+    if word_at(tokens, position) != "SUBSET":
+        return 0
+    for end in range(position, min(len(tokens), position + 60)):
+        if word_at(tokens, end) == "DEFINE":
+            return end
+    return 0

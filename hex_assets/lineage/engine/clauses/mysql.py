@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from sqlglot.tokenizer_core import TokenType
 
+from hex_assets.lineage.engine.clauses.drivers import odbc
+from hex_assets.lineage.engine.clauses.json import json_defaults
 from hex_assets.lineage.engine.clauses.rewriting import Tokens, called, dropping, like, opens
 from hex_assets.lineage.engine.words import STRINGS, closing, name_at, word_at
 
@@ -40,14 +42,6 @@ def into_variables(tokens: Tokens, position: int, files: list[str]) -> int:
         if word_at(tokens, end) == "," and word_at(tokens, end + 1).startswith("@"):
             end += 1
     return end
-
-
-def odbc(tokens: Tokens, position: int, files: list[str]) -> int:
-    """ODBC's { oj ... }, { d '...' } and { fn ... }: the braces and the word."""
-    kind = tokens[position].token_type
-    if kind == TokenType.L_BRACE and word_at(tokens, position + 1) in ("OJ", "D", "T", "TS", "FN"):
-        return position + 2
-    return position + 1 if kind == TokenType.R_BRACE else 0
 
 
 def analyse(tokens: Tokens, position: int, files: list[str]) -> int:
@@ -191,6 +185,7 @@ OF_MYSQL = (
     *map(
         dropping,
         (
+            json_defaults,
             outfile,
             into_variables,
             odbc,

@@ -7,7 +7,8 @@ import sys
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from hex_assets.lineage.engine.clauses.rewriting import Tokens, like, opens
+from hex_assets.lineage.engine.clauses.json import json_defaults, json_options
+from hex_assets.lineage.engine.clauses.rewriting import Tokens, dropping, like, opens, spelled
 from hex_assets.lineage.engine.words import STRINGS, closing, word_at
 
 
@@ -50,7 +51,7 @@ def change_from(tokens: Tokens, files: list[str]) -> Tokens:
             waiting[depth] = "USING"
         elif word == waiting.get(depth) and word_at(tokens, position - 1) != "DISTINCT":
             del waiting[depth]
-            kept += [Token(*made, token.line, token.col, token.start, token.end) for made in _ROW]
+            kept += spelled(token, _ROW)
     return kept if len(kept) > len(tokens) else tokens
 
 
@@ -160,9 +161,7 @@ def unicode_names(tokens: Tokens) -> Tokens:
             escape = tokens[position + 1].text or escape
             position += 2
         plain = re.sub(_ESCAPED.format(re.escape(escape)), _unescaped, name.text)
-        kept.append(
-            Token(TokenType.IDENTIFIER, plain, token.line, token.col, token.start, name.end)
-        )
+        kept.append(like(token, TokenType.IDENTIFIER, plain, name))
     return kept
 
 
@@ -196,10 +195,7 @@ def operators(tokens: Tokens, files: list[str]) -> Tokens:
         if end == position + 1:
             kept.append(tokens[position])
         elif position and not _before_value(tokens[position - 1]):
-            first = tokens[position]
-            kept.append(
-                Token(TokenType.AMP, "&", first.line, first.col, first.start, tokens[end - 1].end)
-            )
+            kept.append(like(tokens[position], TokenType.AMP, "&", tokens[end - 1]))
         position = end
     return kept if len(kept) < len(tokens) else tokens
 
@@ -232,3 +228,11 @@ def _end_of_operator(tokens: Tokens, start: int) -> int:
         end -= 1
         run = run[: -len(tokens[end].text)]
     return max(end, start + 1)
+
+
+OF_POSTGRES = (
+    *(only, json_options, copied, change_from),
+    *map(dropping, (json_defaults, using_operator, small_clauses)),
+    *map(dropping, (typed_literals, search_or_cycle)),
+    operators,
+)

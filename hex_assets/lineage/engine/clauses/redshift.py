@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlglot.tokenizer_core import Token, TokenType
+from sqlglot.tokenizer_core import TokenType
 
-from hex_assets.lineage.engine.clauses.rewriting import Tokens, opens
+from hex_assets.lineage.engine.clauses.rewriting import Tokens, dropping, like, opens, spelled
 from hex_assets.lineage.engine.words import closing, word_at
 
 
@@ -30,9 +30,7 @@ def siblings(tokens: Tokens, files: list[str]) -> Tokens:
     for position, token in enumerate(tokens):
         words = [word_at(tokens, position + n) for n in range(3)]
         if words == ["ORDER", "SIBLINGS", "BY"]:
-            by = Token(
-                TokenType.ORDER_BY, "ORDER BY", token.line, token.col, token.start, token.end
-            )
+            by = like(token, TokenType.ORDER_BY, "ORDER BY")
             return [*tokens[:position], by, *tokens[position + 3 :]]
     return tokens
 
@@ -76,8 +74,7 @@ def remove_duplicates(tokens: Tokens, files: list[str]) -> Tokens:
         return tokens
     if word_at(tokens, len(tokens) - 2) != "REMOVE":
         return tokens
-    last = tokens[-1]
-    rows = [
-        Token(kind, word, last.line, last.col, last.start, last.end) for kind, word in _WHOLE_ROWS
-    ]
-    return [*tokens[:-2], *rows]
+    return [*tokens[:-2], *spelled(tokens[-1], _WHOLE_ROWS)]
+
+
+OF_REDSHIFT = (column_attributes, remove_duplicates, siblings, dropping(subscripts))

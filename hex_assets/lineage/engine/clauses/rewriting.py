@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from sqlglot.tokenizer_core import Token, TokenType
 
@@ -11,9 +11,7 @@ Rewrite = Callable[[Tokens, list[str]], Tokens]
 """Gives the tokens without a clause, or the same list; adds the files that the clause names."""
 
 
-def dropping(
-    find: Callable[[Tokens, int, list[str]], int],
-) -> Callable[[Tokens, list[str]], Tokens]:
+def dropping(find: Callable[[Tokens, int, list[str]], int]) -> Rewrite:
     """A rewrite that leaves out each run of tokens whose end `find` gives; 0 for none."""
 
     def rewrite(tokens: Tokens, files: list[str]) -> Tokens:
@@ -42,9 +40,14 @@ def as_names(tokens: Tokens, is_name: Callable[[int, Token], bool]) -> Tokens:
     return kept if any(a is not b for a, b in zip(kept, tokens, strict=True)) else tokens
 
 
-def like(token: Token, kind: TokenType, text: str) -> Token:
-    """A token of another kind and text at the place of a given one."""
-    return Token(kind, text, token.line, token.col, token.start, token.end)
+def like(token: Token, kind: TokenType, text: str, last: Token | None = None) -> Token:
+    """A token of another kind and text at the place of a given one, or from it to the last one."""
+    return Token(kind, text, token.line, token.col, token.start, (last or token).end)
+
+
+def spelled(at: Token, words: Iterable[tuple[TokenType, str]]) -> Tokens:
+    """Tokens of these kinds and texts, all at the place of a given one."""
+    return [like(at, kind, text) for kind, text in words]
 
 
 def called(name: str, at: Token, arguments: Tokens | None = None) -> Tokens:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlglot.tokenizer_core import TokenType
 
-from hex_assets.lineage.engine.clauses.rewriting import Tokens, like, opens
+from hex_assets.lineage.engine.clauses.match import subset
+from hex_assets.lineage.engine.clauses.rewriting import Tokens, dropping, like, opens
 from hex_assets.lineage.engine.words import closing, name_at, word_at
 
 
@@ -18,6 +19,24 @@ def resample(tokens: Tokens, position: int, files: list[str]) -> int:
 def prior(tokens: Tokens, position: int, files: list[str]) -> int:
     """PRIOR before a column of a SELECT with CONNECT BY."""
     return position + 1 if word_at(tokens, position) == "PRIOR" else 0
+
+
+def all_by_name(tokens: Tokens, files: list[str]) -> Tokens:
+    """Snowflake's MERGE ... UPDATE ALL BY NAME and INSERT ALL BY NAME as UPDATE * and INSERT *."""
+    if word_at(tokens, 0) != "MERGE":
+        return tokens
+    kept: Tokens = []
+    position = 0
+    while position < len(tokens):
+        words = [word_at(tokens, position + n) for n in range(3)]
+        token = tokens[position]
+        if words == ["ALL", "BY", "NAME"]:
+            kept.append(like(token, TokenType.STAR, "*"))
+            position += 3
+        else:
+            kept.append(token)
+            position += 1
+    return kept if len(kept) < len(tokens) else tokens
 
 
 _DOLLARS = (TokenType.RAW_STRING, TokenType.HEREDOC_STRING)
@@ -58,3 +77,9 @@ def _after_model(tokens: Tokens, position: int) -> int:
         return 0
     parts, end = name_at(tokens, position + 3)
     return end + 2 * (word_at(tokens, end) == "VERSION") if parts else 0
+
+
+OF_SNOWFLAKE = (
+    *map(dropping, (subset, resample, prior)),
+    *(all_by_name, model_names, quoted_stages),
+)

@@ -7,7 +7,9 @@ import re
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import TokenType
 
-from hex_assets.lineage.engine.clauses.rewriting import Tokens, like, opens
+from hex_assets.lineage.engine.clauses.json import json_defaults
+from hex_assets.lineage.engine.clauses.match import subset
+from hex_assets.lineage.engine.clauses.rewriting import Tokens, dropping, like, opens
 from hex_assets.lineage.engine.dialects import tokenizer
 from hex_assets.lineage.engine.words import closing, word_at
 
@@ -275,3 +277,10 @@ def _listed(inner: Tokens) -> list[Tokens]:
             parts[-1] += inner[position:end]
         position = end
     return [part for part in parts if part]
+
+
+OF_TRINO = (
+    with_plain_json,
+    *map(dropping, (subset, json_defaults, version, of_table_argument)),
+    with_table_queries,
+)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlglot.tokenizer_core import Token, TokenType
+from sqlglot.tokenizer_core import TokenType
 
-from hex_assets.lineage.engine.clauses.rewriting import Tokens, opens
+from hex_assets.lineage.engine.clauses.drivers import odbc
+from hex_assets.lineage.engine.clauses.rewriting import Tokens, dropping, opens, spelled
 from hex_assets.lineage.engine.words import closing, name_at, word_at
 
 
@@ -46,14 +47,12 @@ def graph_match(tokens: Tokens, files: list[str]) -> Tokens:
     kept: Tokens = []
     position = 0
     while position < len(tokens):
-        like = tokens[position]
         found = word_at(tokens, position) == "MATCH" and opens(tokens, position + 1)
         if found and word_at(tokens, position - 1) in ("WHERE", "AND", "(", "NOT"):
-            for kind, text in _TRUE:
-                kept.append(Token(kind, text, like.line, like.col, like.start, like.end))
+            kept += spelled(tokens[position], _TRUE)
             position = closing(tokens, position + 1)
         else:
-            kept.append(like)
+            kept.append(tokens[position])
             position += 1
     return kept if len(kept) < len(tokens) else tokens
 
@@ -80,3 +79,11 @@ def sample(tokens: Tokens, position: int, files: list[str]) -> int:
     end = closing(tokens, end)
     repeats = word_at(tokens, end) == "REPEATABLE" and opens(tokens, end + 1)
     return closing(tokens, end + 1) if repeats else end
+
+
+OF_TSQL = (
+    changes,
+    namespaces,
+    graph_match,
+    *map(dropping, (using_culture, with_schema, odbc, negated_comparison, sample)),
+)

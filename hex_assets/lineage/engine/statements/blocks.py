@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from sqlglot.tokenizer_core import Token, TokenType
 
+from hex_assets.lineage.engine.callbacks import ReadText
 from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.words import closing, word_at
-
-ReadText = Callable[[str, Text], None]
 
 _LABELLED = frozenset({"BEGIN", "LOOP", "REPEAT", "WHILE", "FOR"})
 _PLAIN = frozenset({"BEGIN", "LOOP", "REPEAT", "ELSE"})

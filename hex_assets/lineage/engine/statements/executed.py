@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from hex_assets.lineage.engine.callbacks import ReadText
 from hex_assets.lineage.engine.dialects import tokenizer
 from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.words import STRINGS, word_at
-
-ReadText = Callable[[str, Text], None]
 
 MAX_CHARACTERS = 100_000
 """Of a string that is put together: one that takes in itself may double with each step."""

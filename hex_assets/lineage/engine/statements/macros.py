@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from sqlglot.tokenizer_core import Token, TokenType
 
+from hex_assets.lineage.engine.callbacks import ReadText
 from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.words import closing, word_at
 
-ReadText = Callable[[str, Text], None]
 _QUERY = frozenset({"SELECT", "WITH", "FROM", "VALUES"})
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 from sqlglot.tokenizer_core import Token
 
+from hex_assets.lineage.engine.callbacks import ReadText
 from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.words import STRINGS, name_at, word_at
-
-ReadText = Callable[[str, Text], None]
 
 MAX_CHARACTERS = 100_000
 """Of the YAML; a longer one would cost its parser long."""

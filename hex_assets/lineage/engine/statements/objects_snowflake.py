@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from sqlglot.tokenizer_core import Token, TokenType
 
+from hex_assets.lineage.engine.callbacks import ReadText
 from hex_assets.lineage.engine.names import parts_of_text
 from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.words import STRINGS, closing, name_at, word_at
-
-ReadText = Callable[[str, Text], None]
 
 _BEFORE_KIND = frozenset(
     "OR REPLACE ALTER TRANSIENT TEMP TEMPORARY LOCAL GLOBAL VOLATILE ICEBERG EVENT EXTERNAL".split()

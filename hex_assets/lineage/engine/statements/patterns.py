@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from hex_assets.lineage.engine.callbacks import ReadText
 from hex_assets.lineage.engine.dialects import tokenizer
 from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.statements.executed import read_executed
 from hex_assets.lineage.engine.statements.table_queries import table_queries
 from hex_assets.lineage.engine.words import STRINGS, closing, name_at, word_at
-
-ReadText = Callable[[str, Text], None]
 
 _SQL_LANGUAGES = frozenset({"SQL", "PLPGSQL"})
 _QUERY_STARTS = frozenset({"SELECT", "WITH"})

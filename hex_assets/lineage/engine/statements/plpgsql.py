@@ -6,18 +6,16 @@ only decides or stays in a variable: such columns are no output.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine import bounds
+from hex_assets.lineage.engine.callbacks import ReadText
 from hex_assets.lineage.engine.dialects import tokenizer
 from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.tokens import statements
 from hex_assets.lineage.engine.words import STRINGS, closing, word_at
 
-ReadText = Callable[[str, Text], None]
 Tokens = list[Token]
 
 DIALECTS = frozenset({"postgres", "redshift"})

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from hex_assets.lineage.engine.callbacks import ReadText
+from hex_assets.lineage.engine.clauses.rewriting import like
 from hex_assets.lineage.engine.dialects import tokenizer
 from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.statements.blocks import read_block
 from hex_assets.lineage.engine.statements.executed import keep_constants
 from hex_assets.lineage.engine.statements.scripts_bigquery import read_block as read_bigquery_block
 from hex_assets.lineage.engine.words import JINJA_NAME, STRINGS, closing, word_at
-
-ReadText = Callable[[str, Text], None]
 
 _SCRIPTS = frozenset({"snowflake", "databricks", "spark"})
 _QUERY = frozenset({"SELECT", "WITH"})
@@ -214,10 +212,7 @@ def with_values(chunk: list[Token], variables: dict[str, str]) -> list[Token]:
         name = word_at(chunk, position + 1) if marked else word_at(chunk, position)
         if 0 < position < until and name in variables and word_at(chunk, position - 1) != ".":
             if marked or token.token_type == TokenType.VAR:
-                value = variables[name]
-                kept.append(
-                    Token(TokenType.STRING, value, token.line, token.col, token.start, token.end)
-                )
+                kept.append(like(token, TokenType.STRING, variables[name]))
                 position += 2 if marked else 1
                 continue
         kept.append(token)
@@ -247,7 +242,6 @@ _CHANGES = frozenset({"INSERT", "CREATE", "MERGE", "UPDATE", "DELETE"})
 
 def _name(call: list[Token], text: Text) -> list[Token]:
     """The tokens of the name that IDENTIFIER(...) gives, each in the place of the whole call."""
-    like, last = call[0], call[-1]
     within = call[2:-1]
     if word_at(within, 0) == "CONCAT":
         within = within[2:-1]
@@ -262,7 +256,7 @@ def _name(call: list[Token], text: Text) -> list[Token]:
         found = tokenizer(text.dialect).tokenize(name)
     except SqlglotError:
         return call
-    return [Token(t.token_type, t.text, like.line, like.col, like.start, last.end) for t in found]
+    return [like(call[0], token.token_type, token.text, call[-1]) for token in found]
 
 
 def _flow(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from hex_assets.lineage.engine.callbacks import ReadText
 from hex_assets.lineage.engine.dialects import tokenizer
 from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.words import JINJA_NAME, STRINGS, closing, word_at
-
-ReadText = Callable[[str, Text], None]
 
 _OPENED_BY = {
     **dict.fromkeys(["IF", "ELSEIF", "CASE", "WHEN", "EXCEPTION"], "THEN"),

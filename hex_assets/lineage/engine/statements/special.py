@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from sqlglot.tokenizer_core import Token, TokenType
 
+from hex_assets.lineage.engine.callbacks import ReadStatement, ReadText
 from hex_assets.lineage.engine.dialects import tokenizer
 from hex_assets.lineage.engine.fallback import Names
 from hex_assets.lineage.engine.result import Text
@@ -21,9 +20,6 @@ NO_LINEAGE = frozenset(
     "REORG FSCK RAISERROR BREAK CONTINUE GOTO SYNC GENERATE CLEAR ADD BACKUP REPAIR".split()
 )
 """First words of statements that have no lineage by their nature."""
-
-ReadStatement = Callable[..., None]
-ReadText = Callable[[str, Text], None]
 
 
 _BLOCKS = frozenset(

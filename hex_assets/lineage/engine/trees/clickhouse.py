@@ -165,9 +165,10 @@ def _table_given(node: exp.Expr, scope: Scope) -> tuple[str, ...]:
 
 def values_given(call: exp.Anonymous) -> list[exp.Expr]:
     """What a function is given, but for the bare name of a dictionary or of a joined table."""
-    function, given = call.name.casefold(), call.expressions
+    # Of `view(` at a text's end the parser makes a call that is given None.
+    function, given = call.name.casefold(), [item for item in call.expressions if item]
     names = function in _JOIN_GETS or function.startswith(_DICTIONARIES)
-    return list(given[1:] if names and given and isinstance(given[0], exp.Column) else given)
+    return given[1:] if names and given and isinstance(given[0], exp.Column) else given
 
 
 _JOIN_GETS = frozenset({"joinget", "joingetornull"})
