@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from hex_assets.lineage.engine import bounds, dialects, tokens
-from hex_assets.lineage.engine.result import Text
-from hex_assets.lineage.engine.texts import TIME_LIMIT_SECONDS, read_keywords, read_text
+from hex_assets.lineage.engine.read_text import TIME_LIMIT_SECONDS, read_keywords, read_text
+from hex_assets.lineage.engine.text import Text
 from hex_assets.lineage.engine.worker import WORKER, GivenUp
 from hex_assets.lineage.model import SchemaProvider, StatementLineage
 from hex_assets.lineage.schema import provider

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from sqlglot.tokenizer_core import Token
 
-from hex_assets.lineage.engine.result import Text
+from hex_assets.lineage.engine.text import Text
 
 ReadText = Callable[[str, Text], None]
 """Reads the statements of a text that stands within a statement: a body, a string that is run."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from weakref import WeakMethod
 
 from sqlglot import exp
 
@@ -27,17 +26,11 @@ class MadeTables:
     """The tables made so far, by their folded names. A schema provider for what follows."""
 
     schema: SchemaProvider | None
-    home: WeakMethod[Callable[[tuple[str, ...]], Key]]
-    """Gives the folded full name of a table; it belongs to the text that these tables are of."""
+    key: Callable[[tuple[str, ...]], Key]
+    """Gives the folded full name of a table, under which it is one and the same."""
     tables: dict[Key, Columns] = field(default_factory=dict)
     structs: dict[Key, dict[str, Relation]] = field(default_factory=dict)
     """The fields of the tables' columns that are structs."""
-
-    def key(self, parts: tuple[str, ...]) -> Key:
-        """The name under which a table is one and the same."""
-        home = self.home()
-        assert home is not None
-        return home(parts)
 
     def columns_of(self, parts: tuple[str, ...]) -> tuple[str, ...] | None:
         """The columns of a made table where all are known; else what the catalog says."""

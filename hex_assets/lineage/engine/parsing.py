@@ -16,12 +16,12 @@ from hex_assets.lineage.engine.clauses.known import without_rare_clauses
 from hex_assets.lineage.engine.fallback import read_names
 from hex_assets.lineage.engine.reading import Malformed, Reading, TooSlow
 from hex_assets.lineage.engine.relations import TooWide
-from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.statements.special import (
     NO_LINEAGE,
     truncated,
     without_block,
 )
+from hex_assets.lineage.engine.text import Text
 from hex_assets.lineage.engine.trees.clickhouse import aliases_in_clauses
 from hex_assets.lineage.engine.trees.picks import HAS_COLUMNS
 from hex_assets.lineage.engine.trees.writes import StatementReader

@@ -190,7 +190,7 @@ def _limit_memory() -> None:
 
 
 def _serve(send: IO[bytes], receive: IO[bytes]) -> None:
-    from hex_assets.lineage.engine.texts import read_to_the_end
+    from hex_assets.lineage.engine.read_text import read_to_the_end
 
     while True:
         try:

@@ -8,11 +8,11 @@ import pytest
 from sqlglot import exp
 
 from hex_assets.lineage.engine.bounds import Deadline
+from hex_assets.lineage.engine.read_text import read_text
 from hex_assets.lineage.engine.reading import Env
 from hex_assets.lineage.engine.relations import Relation
-from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.scopes import Scope
-from hex_assets.lineage.engine.texts import read_text
+from hex_assets.lineage.engine.text import Text
 from hex_assets.lineage.engine.trees.queries import QueryReader
 from hex_assets.lineage.model import SchemaProvider, StatementLineage
 

@@ -6,13 +6,13 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine.dialects import tokenizer
-from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.statements.special import (
     AFTER_END,
     BODY,
     NO_LINEAGE,
     query_of_cursor,
 )
+from hex_assets.lineage.engine.text import Text
 from hex_assets.lineage.engine.words import word_at
 
 _NOT_FOLLOWED = frozenset("GRANT REVOKE DENY EXPLAIN BEGIN".split())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine.callbacks import ReadText
-from hex_assets.lineage.engine.result import Text
+from hex_assets.lineage.engine.text import Text
 from hex_assets.lineage.engine.words import closing, word_at
 
 _LABELLED = frozenset({"BEGIN", "LOOP", "REPEAT", "WHILE", "FOR"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from hex_assets.lineage.engine.result import Text
+from hex_assets.lineage.engine.text import Text
 from hex_assets.lineage.engine.words import STRINGS, name_at, word_at
 
 _MOVES_ROWS = frozenset("SELECT WITH FROM INSERT UPDATE DELETE MERGE LIKE CLONE SWAP TABLE".split())

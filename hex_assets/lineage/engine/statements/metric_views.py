@@ -8,7 +8,7 @@ from typing import Any
 from sqlglot.tokenizer_core import Token
 
 from hex_assets.lineage.engine.callbacks import ReadText
-from hex_assets.lineage.engine.result import Text
+from hex_assets.lineage.engine.text import Text
 from hex_assets.lineage.engine.words import STRINGS, name_at, word_at
 
 MAX_CHARACTERS = 100_000

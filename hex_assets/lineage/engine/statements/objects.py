@@ -5,12 +5,12 @@ from __future__ import annotations
 from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine.callbacks import ReadText
-from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.statements import plpgsql
 from hex_assets.lineage.engine.statements.macros import read_macro
 from hex_assets.lineage.engine.statements.metric_views import read_metric_view
 from hex_assets.lineage.engine.statements.objects_snowflake import read_snowflake_object
 from hex_assets.lineage.engine.statements.patterns import read_body
+from hex_assets.lineage.engine.text import Text
 from hex_assets.lineage.engine.words import STRINGS, closing, name_at, word_at
 
 _LAKEHOUSES = frozenset({"snowflake", "databricks", "spark"})

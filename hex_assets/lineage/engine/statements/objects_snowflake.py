@@ -6,7 +6,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine.callbacks import ReadText
 from hex_assets.lineage.engine.names import parts_of_text
-from hex_assets.lineage.engine.result import Text
+from hex_assets.lineage.engine.text import Text
 from hex_assets.lineage.engine.words import STRINGS, closing, name_at, word_at
 
 _BEFORE_KIND = frozenset(

@@ -9,9 +9,9 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine.callbacks import ReadText
 from hex_assets.lineage.engine.dialects import tokenizer
-from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.statements.executed import read_executed
 from hex_assets.lineage.engine.statements.table_queries import table_queries
+from hex_assets.lineage.engine.text import Text
 from hex_assets.lineage.engine.words import STRINGS, closing, name_at, word_at
 
 _SQL_LANGUAGES = frozenset({"SQL", "PLPGSQL"})

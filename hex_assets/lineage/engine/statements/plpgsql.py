@@ -12,7 +12,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from hex_assets.lineage.engine import bounds
 from hex_assets.lineage.engine.callbacks import ReadText
 from hex_assets.lineage.engine.dialects import tokenizer
-from hex_assets.lineage.engine.result import Text
+from hex_assets.lineage.engine.text import Text
 from hex_assets.lineage.engine.tokens import statements
 from hex_assets.lineage.engine.words import STRINGS, closing, word_at
 

@@ -8,10 +8,10 @@ from sqlglot.tokenizer_core import Token, TokenType
 from hex_assets.lineage.engine.callbacks import ReadText
 from hex_assets.lineage.engine.clauses.rewriting import like
 from hex_assets.lineage.engine.dialects import tokenizer
-from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.statements.blocks import read_block
 from hex_assets.lineage.engine.statements.executed import keep_constants
 from hex_assets.lineage.engine.statements.scripts_bigquery import read_block as read_bigquery_block
+from hex_assets.lineage.engine.text import Text
 from hex_assets.lineage.engine.words import JINJA_NAME, STRINGS, closing, word_at
 
 _SCRIPTS = frozenset({"snowflake", "databricks", "spark"})

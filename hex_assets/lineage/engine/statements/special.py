@@ -7,7 +7,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from hex_assets.lineage.engine.callbacks import ReadStatement, ReadText
 from hex_assets.lineage.engine.dialects import tokenizer
 from hex_assets.lineage.engine.fallback import Names
-from hex_assets.lineage.engine.result import Text
+from hex_assets.lineage.engine.text import Text
 from hex_assets.lineage.engine.words import name_at, word_at
 
 NO_LINEAGE = frozenset(

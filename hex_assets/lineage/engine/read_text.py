@@ -11,7 +11,6 @@ from hex_assets.lineage.engine.fallback import read_names
 from hex_assets.lineage.engine.parsing import be_bounded, parse, unfinished
 from hex_assets.lineage.engine.reading import TooSlow
 from hex_assets.lineage.engine.relations import MAX_COLUMNS, TooWide
-from hex_assets.lineage.engine.result import Text
 from hex_assets.lineage.engine.statements.batches import next_statement, swallowed
 from hex_assets.lineage.engine.statements.definitions import read_definition
 from hex_assets.lineage.engine.statements.objects import read_object
@@ -30,6 +29,7 @@ from hex_assets.lineage.engine.statements.tsql import (
     without_output,
     without_tsql_words,
 )
+from hex_assets.lineage.engine.text import Text
 from hex_assets.lineage.model import SchemaProvider, StatementLineage
 
 TIME_LIMIT_SECONDS = 1.0

@@ -1,0 +1,131 @@
+"""Joins what the statements of a text were found to read and write into one answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from operator import itemgetter
+
+from hex_assets.lineage.engine.defaults import Default
+from hex_assets.lineage.engine.reading import USAGES, Reading
+from hex_assets.lineage.engine.relations import TableRef
+from hex_assets.lineage.engine.tables import Parts, TextTables
+from hex_assets.lineage.engine.words import JINJA_NAME
+from hex_assets.lineage.model import ColumnUse
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A statement that was read, and the default in force then: a later USE must not move it."""
+
+    reading: Reading
+    default: Default
+    names_columns: bool
+    """Whether its outputs have the names of the columns of the table that it writes."""
+
+
+class Answer:
+    """The tables and columns of all statements, under the tables' names in the answer."""
+
+    def __init__(self, tables: TextTables, statements: list[Statement]) -> None:
+        self._tables = tables
+        self._statements = statements
+        self._passing = tables.passing()
+        self.sources = {key: ".".join(parts) for key, parts in tables.sources.items()}
+        self.targets = {
+            key: parts for key, parts in tables.targets.items() if key not in self._passing
+        }
+        self._named = [self._names_of(statement) for statement in statements]
+
+    def _names_of(self, statement: Statement) -> dict[TableRef, str]:
+        """The tables that a statement reads, by their names in the answer."""
+        found: dict[TableRef, str] = {}
+        key, qualified = self._tables.key, self._tables.qualified
+        for ref in statement.reading.sources.values():
+            name = self.sources.get(key(qualified(ref.parts, statement.default)))
+            name = name or self.sources.get(key(ref.parts))
+            if name is not None:
+                found[ref] = name
+        return found
+
+    def columns(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Each output with its source columns."""
+        found: dict[str, tuple[str, dict[str, str]]] = {}
+        for statement, names in zip(self._statements, self._named, strict=True):
+            if self._passing and self._only_fills(statement):
+                continue
+            for output, origins in statement.reading.outputs:
+                if JINJA_NAME in output:  # what a template gives is not known
+                    continue
+                entry = found.setdefault(output.casefold(), (output, {}))
+                for ref, column in origins:
+                    if ref in names:
+                        _keep(entry[1], f"{names[ref]}.{column}")
+        return tuple((name, tuple(sorted(columns.values()))) for name, columns in found.values())
+
+    def _only_fills(self, statement: Statement) -> bool:
+        """Whether all that a statement writes are tables of the text's own, for its next ones."""
+        targets = statement.reading.targets.values()
+        made = [self._tables.made(ref.parts, statement.default) for ref in targets]
+        return bool(made) and all(key in self._passing for key in made)
+
+    def target_columns(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+        """Each written table, its column and the source columns of that."""
+        found: dict[tuple[str, str], tuple[str, str, dict[str, str]]] = {}
+        for statement, names in zip(self._statements, self._named, strict=True):
+            if not statement.names_columns:
+                continue
+            for ref in statement.reading.targets.values():
+                written = self._written(ref.parts, statement.default)
+                if written is None:
+                    continue
+                target = ".".join(written)
+                for output, origins in statement.reading.outputs:
+                    if output == "*":
+                        continue
+                    entry = found.setdefault((target, output.casefold()), (target, output, {}))
+                    for origin, column in origins:
+                        if origin in names:
+                            _keep(entry[2], f"{names[origin]}.{column}")
+        return tuple((t, name, tuple(sorted(c.values()))) for t, name, c in found.values())
+
+    def _written(self, parts: Parts, default: Default) -> Parts | None:
+        key, qualified = self._tables.key, self._tables.qualified
+        return self.targets.get(key(parts)) or self.targets.get(key(qualified(parts, default)))
+
+    def uses(self) -> tuple[ColumnUse, ...]:
+        """Each source column with what it is needed for."""
+        found: dict[tuple[str, str], tuple[str, str, set[str]]] = {}
+        for statement, names in zip(self._statements, self._named, strict=True):
+            for (ref, folded), (column, usages) in statement.reading.uses.items():
+                if ref in names:
+                    key = (names[ref].casefold(), folded)
+                    found.setdefault(key, (names[ref], column, set()))[2].update(usages)
+        return tuple(
+            [
+                ColumnUse(table, column, _IN_ORDER[frozenset(usages)])
+                for table, column, usages in sorted(found.values(), key=itemgetter(0, 1))
+            ]
+        )
+
+    def unresolved(self) -> tuple[str, ...]:
+        """Columns of which no table is certain."""
+        found: dict[str, None] = {}
+        for statement in self._statements:
+            found.update(statement.reading.unresolved)
+        return tuple(found)
+
+
+def _keep(columns: dict[str, str], column: str) -> None:
+    """Adds a column; sets have no order, so of several spellings the first in order is kept."""
+    key = column.casefold()
+    known = columns.get(key)
+    if known is None or column < known:
+        columns[key] = column
+
+
+_IN_ORDER = {
+    frozenset(some): some
+    for count in range(len(USAGES) + 1)
+    for some in combinations(USAGES, count)
+}
