@@ -103,6 +103,7 @@ class _Doctor:
     def _hex(self, projects: list[Mapping[str, Any]]) -> Iterator[Finding]:
         from hex_assets.hex.errors import HexError
         from hex_assets.hex.frames import read_projects
+        from hex_assets.hex.probe import probe
 
         try:
             client = _hex_client(self.settings.hex, self.connect_seconds, self.read_seconds)
@@ -110,7 +111,7 @@ class _Doctor:
             yield _unset("hex token", error)
             return
         with client:
-            probed = client.probe()
+            probed = probe(client)
             yield from probed
             if any(finding.status == "failure" for finding in probed):
                 return

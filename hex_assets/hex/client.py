@@ -28,9 +28,7 @@ from hex_assets.hex.models import (
     RunsPage,
     User,
 )
-from hex_assets.hex.probe import probe
 from hex_assets.hex.transport import Limits, Transport
-from hex_assets.probe import Finding
 
 Document = TypeVar("Document", bound=ApiModel)
 PREFIXES = {"hxtp_": "personal", "hxtw_": "workspace"}
@@ -113,8 +111,8 @@ class HexClient:
         """What Hex's latest answers said of the rate limit; their names are not documented."""
         return {**self._general.rate_headers, **self._newer.rate_headers}
 
-    def probe(self) -> list[Finding]:
-        """Try host, token and each scope, once each and without patience; writes nothing."""
+    def impatient(self) -> HexClient:
+        """The same client, but it tries nothing twice and does not wait long: for a probe."""
         impatient = replace(
             self.limits,
             retries=0,
@@ -123,7 +121,7 @@ class HexClient:
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", TokenTypeWarning)  # a finding of its own
-            client = HexClient(
+            return HexClient(
                 host=self.host,
                 token=self._token.get_secret_value(),
                 token_type=self.token_type,
@@ -131,8 +129,6 @@ class HexClient:
                 api_group_requests_per_minute=self.api_group_requests_per_minute,
                 limits=impatient,
             )
-        with client:
-            return probe(client)
 
     def touch(
         self, path: str, params: Mapping[str, Any] | None = None, *, newer: bool = False

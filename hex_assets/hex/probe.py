@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING
 
+from hex_assets.hex.client import HexClient
 from hex_assets.hex.errors import (
     HexAuthError,
     HexError,
@@ -16,9 +16,6 @@ from hex_assets.hex.errors import (
 )
 from hex_assets.hex.models import Me, Project
 from hex_assets.probe import Finding
-
-if TYPE_CHECKING:
-    from hex_assets.hex.client import HexClient
 
 EXPIRY_WARNING = timedelta(days=7)
 """Hex itself mails 72 and 24 hours before: too late for a token that an admin has to make."""
@@ -41,11 +38,15 @@ class Scope:
 def probe(client: HexClient, now: datetime | None = None) -> list[Finding]:
     """Try host, token, its expiry, what it sees and each scope; writes nothing.
 
-    About a dozen calls and one for each hundred projects. The client should not be patient:
-    `HexClient.probe` sees to that.
+    About a dozen calls and one for each hundred projects, each tried once.
     """
+    with client.impatient() as impatient:
+        return _findings(impatient, now or datetime.now(timezone.utc))
+
+
+def _findings(client: HexClient, now: datetime) -> list[Finding]:
     me, findings = _who(client)
-    findings += _token(client, me, now or datetime.now(timezone.utc))
+    findings += _token(client, me, now)
     if any(finding.status == "failure" for finding in findings):
         return findings
     projects, listed = _projects(client)

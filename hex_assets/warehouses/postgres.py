@@ -18,16 +18,15 @@ import pyarrow as pa
 from pydantic import Field
 
 from hex_assets.probe import Finding
-from hex_assets.secret import Secret
 from hex_assets.warehouses.base import (
     CannotConnect,
     LogSourceError,
     Losses,
     Position,
-    WarehouseSettings,
     Window,
 )
 from hex_assets.warehouses.postgres_client import (
+    PostgresServer,
     connected,
     one_row,
     place_of,
@@ -62,21 +61,12 @@ STATEMENT = (
 KEY = "(session_id || ':' || session_line_num) COLLATE \"C\""
 
 
-class PostgresSettings(WarehouseSettings):
+class PostgresSettings(PostgresServer):
     """A PostgreSQL server whose log is a table: by file_fdw, or by a provider's log_fdw."""
 
     dialect: ClassVar[str] = "postgres"
 
     type: Literal["postgres"]
-    host: str = Field(description="host name")
-    port: int = Field(default=5432, ge=1, le=65535)
-    database: str = Field(description="database that holds the log table")
-    user: str = Field(description="user that reads the log table")
-    password: Secret | None = Field(default=None, description="its password")
-    sslMode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] = Field(
-        default="prefer", description="as libpq's sslmode"
-    )
-    caCert: str | None = Field(default=None, description="PEM file of the authority to trust")
     logTable: str = Field(
         default="public.pglog",
         pattern=r"^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)?$",
@@ -107,6 +97,7 @@ class PostgresSettings(WarehouseSettings):
             layout=CsvLayout(clock) if self.logFiles == "csvlog" else JsonLayout(clock),
             lag=LAG,
             retention_days=self.retentionDays,
+            format=self.logFiles,
         )
 
 

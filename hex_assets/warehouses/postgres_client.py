@@ -5,22 +5,41 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+
+from pydantic import Field
 
 from hex_assets.probe import Finding
-from hex_assets.secret import UnsetVariable
-from hex_assets.warehouses.base import BrokenRead, CannotConnect, CannotRead, Window
+from hex_assets.secret import Secret, UnsetVariable
+from hex_assets.warehouses.base import (
+    BrokenRead,
+    CannotConnect,
+    CannotRead,
+    WarehouseSettings,
+    Window,
+)
 from hex_assets.warehouses.reading import secret_value, without_secrets
 from hex_assets.warehouses.vendor import vendor_module
-
-if TYPE_CHECKING:
-    from hex_assets.warehouses.postgres import PostgresSettings
 
 DOCS = "docs/warehouses/postgres.md has the SQL that makes the table"
 ENABLE = "ALTER SYSTEM SET {name} = '{value}'; SELECT pg_reload_conf()"
 
 
-def place_of(settings: PostgresSettings) -> str:
+class PostgresServer(WarehouseSettings):
+    """A PostgreSQL server and who signs in."""
+
+    host: str = Field(description="host name")
+    port: int = Field(default=5432, ge=1, le=65535)
+    database: str = Field(description="database that holds the log table")
+    user: str = Field(description="user that reads the log table")
+    password: Secret | None = Field(default=None, description="its password")
+    sslMode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] = Field(
+        default="prefer", description="as libpq's sslmode"
+    )
+    caCert: str | None = Field(default=None, description="PEM file of the authority to trust")
+
+
+def place_of(settings: PostgresServer) -> str:
     """The server, for a message."""
     return f"PostgreSQL at {settings.host}:{settings.port}"
 
@@ -31,7 +50,7 @@ def one_row(connection: Any, statement: str, parameters: Mapping[str, Any]) -> A
 
 
 @contextmanager
-def connected(warehouse: str, settings: PostgresSettings) -> Iterator[Any]:
+def connected(warehouse: str, settings: PostgresServer) -> Iterator[Any]:
     """A connection in autocommit and UTC; raises CannotConnect."""
     psycopg = vendor_module("psycopg", warehouse=warehouse, install="hex-assets[postgres]")
     try:
@@ -65,7 +84,7 @@ def connected(warehouse: str, settings: PostgresSettings) -> Iterator[Any]:
 
 @contextmanager
 def reading_errors(
-    warehouse: str, settings: PostgresSettings, connection: Any, window: Window | None, grant: str
+    warehouse: str, settings: PostgresServer, connection: Any, window: Window | None, grant: str
 ) -> Iterator[None]:
     """Turn psycopg's errors into ours; `grant` mends a missing right."""
     from psycopg import Error, errors
@@ -114,5 +133,5 @@ def probe_settings(connection: Any, destinations: tuple[str, ...]) -> Iterator[F
         yield Finding(name, status, f"is {value}", None if fits else mend)
 
 
-def _clean(error: Exception, settings: PostgresSettings) -> str:
+def _clean(error: Exception, settings: PostgresServer) -> str:
     return without_secrets(" ".join(str(error).split()), settings.password)

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 from hex_assets.probe import Finding
 from hex_assets.warehouses.base import CannotConnect, CannotRead, LogSourceError
 from hex_assets.warehouses.postgres_client import (
     ENABLE,
+    PostgresServer,
     connected,
     place_of,
     probe_settings,
@@ -23,9 +24,6 @@ from hex_assets.warehouses.postgres_client import (
 )
 from hex_assets.warehouses.postgres_scan import FileLog, LogFile
 from hex_assets.warehouses.vendor import as_utc
-
-if TYPE_CHECKING:
-    from hex_assets.warehouses.postgres import PostgresSettings
 
 CHUNK = 4 * 1024 * 1024
 """Bytes of an answer."""
@@ -40,11 +38,12 @@ SELECT name, current_setting('log_directory') || '/' || name, size, modification
 FROM pg_ls_logdir() WHERE right(name, %(length)s) = %(suffix)s"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PostgresServerFiles(FileLog):
     """The log files of one PostgreSQL server, read by itself."""
 
-    settings: PostgresSettings
+    settings: PostgresServer
+    format: Literal["csvlog", "jsonlog"]
 
     def place(self) -> str:
         """The server."""
@@ -55,7 +54,7 @@ class PostgresServerFiles(FileLog):
         """All files of the format in the server's log directory."""
         settings = self.settings
         grant = GRANT.format(user=settings.user)
-        suffix = SUFFIXES[settings.logFiles or "csvlog"]
+        suffix = SUFFIXES[self.format]
         parameters = {"suffix": suffix, "length": len(suffix)}
         with (
             connected(self.name, settings) as connection,
@@ -65,7 +64,7 @@ class PostgresServerFiles(FileLog):
             if not found:
                 raise CannotRead(
                     f"warehouse {self.name}: {self.place()}: no {suffix} in its log directory",
-                    ENABLE.format(name="log_destination", value=settings.logFiles),
+                    ENABLE.format(name="log_destination", value=self.format),
                 )
             yield [
                 LogFile(name, as_utc(modified), partial(_chunks, connection, path, size))
@@ -82,8 +81,7 @@ class PostgresServerFiles(FileLog):
                 reading_errors(self.name, self.settings, connection, None, grant),
             ):
                 findings.append(Finding("login", "ok", self.place()))
-                destination = self.settings.logFiles or "csvlog"
-                findings.extend(probe_settings(connection, (destination,)))
+                findings.extend(probe_settings(connection, (self.format,)))
         except CannotConnect as error:
             return [*findings, Finding("login", "failure", error.problem, error.mend)]
         except LogSourceError as error:

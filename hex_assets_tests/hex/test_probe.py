@@ -6,6 +6,7 @@ import pytest
 
 from hex_assets.demo.hex_server import SCOPES, TOKEN, Fault, HexServer, Token
 from hex_assets.hex.client import HexClient, TokenTypeWarning
+from hex_assets.hex.probe import probe
 from hex_assets.hex.transport import Limits
 from hex_assets.probe import Finding
 from hex_assets_tests.hex.conftest import client_of
@@ -13,9 +14,9 @@ from hex_assets_tests.hex.conftest import client_of
 WORKSPACE_TOKEN = "hxtw_" + "a1" * 48
 
 
-def probe(url: str, token: str = TOKEN, limits: Limits | None = None) -> dict[str, Finding]:
+def found_at(url: str, token: str = TOKEN, limits: Limits | None = None) -> dict[str, Finding]:
     with client_of(url, limits or Limits(), token) as client:
-        found = client.probe()
+        found = probe(client)
     assert token not in repr(found)
     names = [finding.check for finding in found]
     assert len(set(names)) == len(names)
@@ -28,7 +29,7 @@ def bad(found: dict[str, Finding]) -> dict[str, str]:
 
 
 def test_a_good_set_up_has_nothing_to_mend(server: HexServer) -> None:
-    found = probe(server.url)
+    found = found_at(server.url)
     assert bad(found) == {}
     assert "20 projects and components" in found["hex projects"].detail
     assert "2 components" in found["hex projects"].detail
@@ -47,7 +48,7 @@ def test_a_good_set_up_has_nothing_to_mend(server: HexServer) -> None:
 def test_a_bad_token_is_told_from_one_that_was_not_copied_whole(
     server: HexServer, token: str, words: str
 ) -> None:
-    found = probe(server.url, token)
+    found = found_at(server.url, token)
     assert found["hex"].status == "ok"
     assert found["hex token"].status == "failure"
     assert words in found["hex token"].detail
@@ -55,7 +56,7 @@ def test_a_bad_token_is_told_from_one_that_was_not_copied_whole(
 
 def test_an_expired_token_is_called_expired(server: HexServer) -> None:
     server.tokens = {TOKEN: Token(TOKEN, expires_at=datetime(2026, 1, 1, tzinfo=timezone.utc))}
-    found = probe(server.url)
+    found = found_at(server.url)
     assert bad(found) == {"hex token": "failure"}
     assert "has expired" in found["hex token"].detail
     assert "new token" in str(found["hex token"].mend)
@@ -67,7 +68,7 @@ def test_a_token_is_warned_of_a_week_before_it_ends(
 ) -> None:
     end = datetime.now(timezone.utc) + timedelta(days=days, hours=1)
     server.tokens = {TOKEN: Token(TOKEN, expires_at=end)}
-    finding = probe(server.url)["hex token"]
+    finding = found_at(server.url)["hex token"]
     assert finding.status == status
     assert f"{end:%Y-%m-%d}" in finding.detail
 
@@ -76,7 +77,7 @@ def test_a_token_of_the_other_type_is_named(server: HexServer) -> None:
     with pytest.warns(TokenTypeWarning):
         client = HexClient(host=server.url, token=TOKEN, token_type="workspace")
     with client:
-        found = {finding.check: finding for finding in client.probe()}
+        found = {finding.check: finding for finding in probe(client)}
     assert bad(found) == {"hex token type": "warning"}
     assert "personal" in found["hex token type"].detail
 
@@ -96,7 +97,7 @@ def test_each_missing_scope_is_told_with_what_is_lost(
     server: HexServer, scope: str, check: str, lost: str | None
 ) -> None:
     server.tokens = {WORKSPACE_TOKEN: Token(WORKSPACE_TOKEN, SCOPES - {scope})}
-    found = probe(server.url, WORKSPACE_TOKEN)
+    found = found_at(server.url, WORKSPACE_TOKEN)
     if lost is None:
         assert bad(found) == {}
         assert "not granted" in found[check].detail
@@ -107,7 +108,7 @@ def test_each_missing_scope_is_told_with_what_is_lost(
 
 def test_without_read_projects_nothing_works(server: HexServer) -> None:
     server.tokens = {WORKSPACE_TOKEN: Token(WORKSPACE_TOKEN, SCOPES - {"projects"})}
-    found = probe(server.url, WORKSPACE_TOKEN)
+    found = found_at(server.url, WORKSPACE_TOKEN)
     assert bad(found) == {"hex projects": "failure"}
     assert "Read projects" in str(found["hex projects"].mend)
 
@@ -123,21 +124,21 @@ def test_an_endpoint_that_the_plan_lacks_is_a_warning(
     server: HexServer, path: str, check: str, lost: str
 ) -> None:
     server.faults = [Fault(path, status=403)]
-    found = probe(server.url)
+    found = found_at(server.url)
     assert bad(found) == {check: "warning"}
     assert lost in found[check].detail
 
 
 def test_a_workspace_without_projects_is_told(server: HexServer) -> None:
     server.projects = []
-    found = probe(server.url)
+    found = found_at(server.url)
     assert bad(found) == {"hex projects": "warning"}
     assert "not tried" in found["hex cells"].detail
 
 
 def test_a_rate_limit_is_told_at_once_and_not_waited_for(server: HexServer) -> None:
     server.faults = [Fault(status=429, times=99)]
-    found = probe(server.url)
+    found = found_at(server.url)
     assert bad(found) == {"hex rate limit": "failure"}
     assert "requestsPerMinute" in str(found["hex rate limit"].mend)
 
@@ -145,12 +146,12 @@ def test_a_rate_limit_is_told_at_once_and_not_waited_for(server: HexServer) -> N
 def test_what_hex_says_of_its_limit_is_shown(server: HexServer) -> None:
     remaining = (("X-RateLimit-Remaining", "41"),)
     server.faults = [Fault("/v1/data-connections", status=404, headers=remaining)]
-    assert "x-ratelimit-remaining: 41" in probe(server.url)["hex rate limit"].detail
+    assert "x-ratelimit-remaining: 41" in found_at(server.url)["hex rate limit"].detail
 
 
 def test_a_web_page_in_place_of_the_api_is_the_wrong_host(server: HexServer) -> None:
     server.faults = [Fault(html=True, times=9)]
-    found = probe(server.url)
+    found = found_at(server.url)
     assert bad(found) == {"hex": "failure"}
     assert "HTML" in found["hex"].detail
     assert "hostPort" in str(found["hex"].mend)
@@ -165,33 +166,33 @@ def test_a_web_page_in_place_of_the_api_is_the_wrong_host(server: HexServer) -> 
 )
 @pytest.mark.usefixtures("no_proxy")
 def test_a_host_that_is_not_there_is_told_by_its_cause(host: str, detail: str, mend: str) -> None:
-    found = probe(host)
+    found = found_at(host)
     assert bad(found) == {"hex": "failure"}
     assert detail in found["hex"].detail
     assert mend in str(found["hex"].mend)
 
 
 def test_a_host_without_tls_is_told(server: HexServer) -> None:
-    assert "TLS" in probe(server.url.replace("http:", "https:"))["hex"].detail
+    assert "TLS" in found_at(server.url.replace("http:", "https:"))["hex"].detail
 
 
 def test_a_host_that_is_silent_is_told(server: HexServer) -> None:
     server.faults = [Fault(delay_seconds=1, times=9)]
-    found = probe(server.url, limits=Limits(read_seconds=0.3))
+    found = found_at(server.url, limits=Limits(read_seconds=0.3))
     assert "no answer in time" in found["hex"].detail
 
 
 @pytest.mark.usefixtures("no_proxy")
 def test_a_proxy_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    found = probe("http://hex.example")
+    found = found_at("http://hex.example")
     assert "proxy" in found["hex"].detail
     assert "HTTPS_PROXY" in str(found["hex"].mend)
 
 
 def test_a_plan_without_queried_tables_is_told_and_is_no_warning(server: HexServer) -> None:
     server.tokens = {WORKSPACE_TOKEN: Token(WORKSPACE_TOKEN, SCOPES - {"queriedTables"})}
-    told = probe(server.url, WORKSPACE_TOKEN)["hex queried tables"]
+    told = found_at(server.url, WORKSPACE_TOKEN)["hex queried tables"]
     assert told.status == "ok"
     assert "edges do not say whether Hex lists the table" in told.detail
     assert "hex.queriedTables" in told.detail

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from hex_assets.lineage.engine.scopes import Source
 
 NO, WEAK, MAYBE, SURE = range(4)
 """How certain it is that a relation has a column. WEAK: a field of an unnested value."""
@@ -125,6 +121,19 @@ class Rest(Relation):
     def fields_of(self, key: str) -> Relation | None:
         """The fields of a column that is a struct."""
         return None if key in self.hidden else self.relation.fields_of(key)
+
+
+@dataclass
+class Source:
+    """A relation under the name by which the query knows it."""
+
+    name: str
+    """Folded alias, or the table's last name part; empty for an unnamed subquery."""
+    relation: Relation
+    parts: tuple[str, ...] = ()
+    """Folded name parts of a table without an alias."""
+    hidden_name: str = ""
+    """Folded table name that an alias hides; some texts use it all the same."""
 
 
 @dataclass(eq=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
@@ -13,6 +12,7 @@ from hex_assets.lineage.engine.dialects import (
     PIPES,
     ROW_VALUES,
 )
+from hex_assets.lineage.engine.reading import Cte
 from hex_assets.lineage.engine.relations import (
     AMBIGUOUS,
     MAYBE,
@@ -27,29 +27,14 @@ from hex_assets.lineage.engine.relations import (
     Origins,
     Produced,
     Relation,
+    Source,
     choose,
     merged,
 )
 
-if TYPE_CHECKING:
-    from hex_assets.lineage.engine.reading import Cte
-
 PIPE_STEP = "__tmp"
 """How the parser names the queries that it makes of the steps of pipe syntax."""
 MAX_STEPS = 1000
-
-
-@dataclass
-class Source:
-    """A relation under the name by which the query knows it."""
-
-    name: str
-    """Folded alias, or the table's last name part; empty for an unnamed subquery."""
-    relation: Relation
-    parts: tuple[str, ...] = ()
-    """Folded name parts of a table without an alias."""
-    hidden_name: str = ""
-    """Folded table name that an alias hides; some texts use it all the same."""
 
 
 @dataclass

@@ -15,10 +15,11 @@ from hex_assets.lineage.engine.relations import (
     Produced,
     Relation,
     Rest,
+    Source,
     TableRef,
     merged,
 )
-from hex_assets.lineage.engine.scopes import Scope, Source
+from hex_assets.lineage.engine.scopes import Scope
 from hex_assets.lineage.engine.trees.conflicts import assigned, excluded
 from hex_assets.lineage.engine.trees.functions import files_of, table_of
 from hex_assets.lineage.engine.trees.mysql import read_for_others

@@ -11,8 +11,8 @@ from sqlglot.tokenizer_core import Token, TokenType
 from hex_assets.lineage.engine.dialects import parser, tokenizer
 from hex_assets.lineage.engine.names import constant_text, parts_of_text
 from hex_assets.lineage.engine.reading import Env, Reading
-from hex_assets.lineage.engine.relations import NOTHING, SURE, Derived, Origins
-from hex_assets.lineage.engine.scopes import Later, Scope, Source
+from hex_assets.lineage.engine.relations import NOTHING, SURE, Derived, Origins, Source
+from hex_assets.lineage.engine.scopes import Later, Scope
 
 _CLAUSES = ("prewhere", "where", "group", "having", "qualify", "order")
 

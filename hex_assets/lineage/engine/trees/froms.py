@@ -18,9 +18,10 @@ from hex_assets.lineage.engine.relations import (
     Produced,
     Relation,
     Rest,
+    Source,
     merged,
 )
-from hex_assets.lineage.engine.scopes import Scope, Source
+from hex_assets.lineage.engine.scopes import Scope
 from hex_assets.lineage.engine.trees.crosstab import crossed, query_in_string
 from hex_assets.lineage.engine.trees.functions import (
     GENERATED,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlglot import exp
 
 from hex_assets.lineage.engine.reading import Env
-from hex_assets.lineage.engine.relations import MAYBE, NO, WEAK, Produced, Relation
-from hex_assets.lineage.engine.scopes import Scope, Source
+from hex_assets.lineage.engine.relations import MAYBE, NO, WEAK, Produced, Relation, Source
+from hex_assets.lineage.engine.scopes import Scope
 from hex_assets.lineage.engine.trees.clickhouse import nested_rows, usable_aliases
 from hex_assets.lineage.engine.trees.pivots import PivotReader
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlglot import exp
 
 from hex_assets.lineage.engine.reading import Env, Malformed
-from hex_assets.lineage.engine.relations import Relation, TableRef
-from hex_assets.lineage.engine.scopes import Scope, Source
+from hex_assets.lineage.engine.relations import Relation, Source, TableRef
+from hex_assets.lineage.engine.scopes import Scope
 from hex_assets.lineage.engine.trees.changes import ChangeReader
 from hex_assets.lineage.engine.trees.merging import Given, given_row
 

@@ -15,9 +15,10 @@ from hex_assets.lineage.engine.relations import (
     Produced,
     Relation,
     Rest,
+    Source,
     merged,
 )
-from hex_assets.lineage.engine.scopes import Scope, Source
+from hex_assets.lineage.engine.scopes import Scope
 from hex_assets.lineage.engine.trees.structs import StructReader
 
 

@@ -6,7 +6,8 @@ from sqlglot import exp
 
 from hex_assets.lineage.engine.names import marked, named
 from hex_assets.lineage.engine.reading import Malformed
-from hex_assets.lineage.engine.scopes import Scope, Source
+from hex_assets.lineage.engine.relations import Source
+from hex_assets.lineage.engine.scopes import Scope
 from hex_assets.lineage.engine.trees.changes import column_names
 from hex_assets.lineage.engine.trees.clickhouse import parsed_query
 from hex_assets.lineage.engine.trees.merges import MergeReader
