@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import pyarrow as pa
 import pytest
@@ -47,6 +47,8 @@ def server() -> Iterator[AthenaServer]:
         running.fill([entry("1002b", f"select 'bi' {COMMENT}", NOON)], "bi")
         old = DAY.start - timedelta(days=9)
         running.fill([entry(f"old{index}", "select 1", old) for index in range(40)])
+        recent = datetime.now(timezone.utc) - timedelta(hours=2)
+        running.put_states(recent, [], "recent")  # what a probe reads: the last day
         yield running
 
 
