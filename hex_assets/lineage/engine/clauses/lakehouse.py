@@ -11,7 +11,15 @@ from hex_assets.lineage.engine.clauses.pipes import (
     with_known_operators,
     with_spark_operators,
 )
-from hex_assets.lineage.engine.clauses.rewriting import Tokens, as_names, dropping, like, opens
+from hex_assets.lineage.engine.clauses.rewriting import (
+    Tokens,
+    as_names,
+    called,
+    dropping,
+    items_of,
+    like,
+    opens,
+)
 from hex_assets.lineage.engine.words import STRINGS, closing, word_at
 
 MAX_TOKENS = 20_000
@@ -229,10 +237,51 @@ def _outside_parentheses(tokens: Tokens) -> list[int]:
     return found
 
 
+def pivoted_expressions(tokens: Tokens, files: list[str]) -> Tokens:
+    """PIVOT (sum(v) * 2 AS x FOR ...) as of one call, which is all that the grammar takes."""
+    kept: Tokens = []
+    position = 0
+    while position < len(tokens):
+        kept.append(tokens[position])
+        position += 1
+        if word_at(tokens, position - 1) == "PIVOT" and opens(tokens, position):
+            end = _position_of("FOR", tokens, position + 1, closing(tokens, position))
+            kept.append(tokens[position])
+            for number, item in enumerate(items_of(tokens[position + 1 : end])):
+                kept += [like(item[0], TokenType.COMMA, ",")] if number else []
+                kept += _as_call(item)
+            position = end
+    return kept if len(kept) > len(tokens) else tokens
+
+
+def _position_of(word: str, tokens: Tokens, start: int, end: int) -> int:
+    """Where a word stands outside of parentheses; `end` if it does not."""
+    position = start
+    while position < end and word_at(tokens, position) != word:
+        position = closing(tokens, position) if opens(tokens, position) else position + 1
+    return min(position, end)
+
+
+def _as_call(item: Tokens) -> Tokens:
+    """An expression with its alias as the argument of a call, unless it is a call itself."""
+    end = _position_of("AS", item, 0, len(item))
+    if end == len(item) and len(item) > 1 and item[-1].token_type in _ALIASES:
+        end -= item[-2].token_type in _ENDS_OF_VALUES
+    value = item[:end]
+    if opens(value, 1) and closing(value, 1) == len(value):
+        return item
+    return [*called("expression", item[0], value), *item[end:]]
+
+
+_ALIASES = frozenset({TokenType.VAR, TokenType.IDENTIFIER})
+_ENDS_OF_VALUES = frozenset({TokenType.R_PAREN, TokenType.NUMBER})
+
+
 OF_SPARK = (
     *map(dropping, (schema_evolution, at_version, time_travel, watermark, live_words, replace_on)),
     *map(dropping, (table_partitions, once, recursion_level, table_options)),
     multi_insert,
+    pivoted_expressions,
     window_calls,
     keyword_parameters,
     lateral_views,

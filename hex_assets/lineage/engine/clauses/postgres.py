@@ -9,6 +9,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine.clauses.json import json_defaults, json_options
 from hex_assets.lineage.engine.clauses.rewriting import Tokens, dropping, like, opens, spelled
+from hex_assets.lineage.engine.clauses.xml import xml_words
 from hex_assets.lineage.engine.words import STRINGS, closing, word_at
 
 
@@ -230,9 +231,35 @@ def _end_of_operator(tokens: Tokens, start: int) -> int:
     return max(end, start + 1)
 
 
+_FORMS = frozenset({"NFC", "NFD", "NFKC", "NFKD"})
+
+
+def text_predicates(tokens: Tokens, position: int, files: list[str]) -> int:
+    """`x IS NOT NFC NORMALIZED`, and COLLATION FOR before its value in parentheses."""
+    word = word_at(tokens, position)
+    if word == "COLLATION" and word_at(tokens, position + 1) == "FOR":
+        return position + 2
+    if word != "IS":
+        return 0
+    end = position + 1 + (word_at(tokens, position + 1) == "NOT")
+    end += word_at(tokens, end) in _FORMS
+    return end + 1 if word_at(tokens, end) == "NORMALIZED" else 0
+
+
+def similar_substring(tokens: Tokens, files: list[str]) -> Tokens:
+    """SUBSTRING(x SIMILAR pattern ESCAPE e) with commas."""
+    kept = list(tokens)
+    for position in range(len(tokens)):
+        if word_at(tokens, position) == "SUBSTRING" and opens(tokens, position + 1):
+            for inner in range(position + 2, closing(tokens, position + 1)):
+                if word_at(tokens, inner) in ("SIMILAR", "ESCAPE"):
+                    kept[inner] = like(tokens[inner], TokenType.COMMA, ",")
+    return kept if any(a is not b for a, b in zip(kept, tokens, strict=True)) else tokens
+
+
 OF_POSTGRES = (
-    *(only, json_options, copied, change_from),
+    *(only, json_options, copied, change_from, similar_substring),
     *map(dropping, (json_defaults, using_operator, small_clauses)),
-    *map(dropping, (typed_literals, search_or_cycle)),
+    *map(dropping, (typed_literals, search_or_cycle, xml_words, text_predicates)),
     operators,
 )

@@ -111,6 +111,9 @@ class ExpressionReader(ColumnReader):
                 continue
             elif isinstance(item, (exp.DataType, exp.NextValueFor)):
                 continue
+            elif isinstance(item, exp.Is) and isinstance(item.expression, exp.Column):
+                stack.append(item.this)  # IS DOCUMENT, IS NORMALIZED: never of a column
+                continue
             elif isinstance(item, exp.ModelAttribute):  # db.s.model!PREDICT(a)
                 stack.append(item.expression)
                 continue
@@ -332,6 +335,7 @@ _SPECIAL = (
     *(exp.Column, exp.Select, exp.SetOperation, exp.Subquery, exp.Exists, exp.Table, exp.In),
     *(exp.DataType, exp.Window, exp.Alias, exp.Dot, exp.Lambda, exp.Comprehension, exp.Anonymous),
     *(exp.Star, exp.Columns, exp.ModelAttribute, exp.NestedJSONSelect, exp.Pivot, exp.NextValueFor),
+    exp.Is,
     *_WITH_NAMES,
 )
 
