@@ -76,6 +76,9 @@ INPUT_ONLY = frozenset({"postgres", "trino", "presto", "athena", "tsql"})
 BARE_ORDER = frozenset({"postgres", "tsql"})
 """Dialects in which ORDER BY knows an alias only alone: in an expression it is a column."""
 
+ORDERS_BY_ALL = frozenset({"duckdb", "snowflake", "databricks", "spark", "clickhouse"})
+"""Dialects with ORDER BY ALL."""
+
 EXPLICIT_LATERAL = frozenset(
     {"postgres", "mysql", "tsql", "snowflake", "trino", "presto", "athena"}
 )

@@ -136,6 +136,20 @@ class Source:
     """Folded table name that an alias hides; some texts use it all the same."""
 
 
+@dataclass(frozen=True, eq=False)
+class Merged:
+    """A column that USING makes of two or more."""
+
+    relations: list[Relation]
+    """All that have it: none of them shows it once more."""
+    givers: list[Relation]
+    """Those whose values it has: of a LEFT JOIN only the left one."""
+
+    def origins(self, key: str, name: str) -> Origins:
+        """What the column comes from."""
+        return merged(relation.lookup(key, name)[1] for relation in self.givers)
+
+
 @dataclass(eq=False)
 class Derived(Relation):
     """The result of a query: named columns, and relations passed on by a star."""

@@ -24,6 +24,7 @@ from hex_assets.lineage.engine.relations import (
     Answer,
     BaseTable,
     Derived,
+    Merged,
     Origins,
     Produced,
     Relation,
@@ -71,7 +72,7 @@ class Scope:
     dialect: str
     parent: Scope | None = None
     sources: list[Source] = field(default_factory=list)
-    using: dict[str, list[Relation]] = field(default_factory=dict)
+    using: dict[str, Merged] = field(default_factory=dict)
     aliases: dict[str, Origins] = field(default_factory=dict)
     scalars: dict[str, Origins] = field(default_factory=dict)
     named: dict[str, Cte] = field(default_factory=dict)
@@ -274,8 +275,8 @@ class Scope:
 
     def _own(self, key: str, name: str, row: bool = True) -> Answer:
         if key in self.using:
-            found = [relation.lookup(key, name) for relation in self.using[key]]
-            return SURE, merged(answer[1] for answer in found)
+            column = self.using[key]
+            return (SURE, column.origins(key, name)) if column.givers else AMBIGUOUS
         answers = [source.relation.lookup(key, name) for source in self.sources]
         for source in self.sources:
             if source.name == key:

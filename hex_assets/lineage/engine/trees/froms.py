@@ -206,8 +206,8 @@ class FromReader(JoinReader):
             within = Scope(self.dialect, parent=scope.parent)
             self.from_item(inner, within, env)
             whole = Derived()
-            for key, relations in within.using.items():
-                whole.add(key, merged(relation.lookup(key, key)[1] for relation in relations))
+            for key, column in within.using.items():
+                whole.add(key, column.origins(key, key))
             for source in within.sources:
                 whole.pass_on(Rest(source.relation, frozenset(within.using)))
             self.add(node, whole, scope)

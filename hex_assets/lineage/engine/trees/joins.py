@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from sqlglot import exp
 
 from hex_assets.lineage.engine.reading import Env
-from hex_assets.lineage.engine.relations import MAYBE, NO, WEAK, Produced, Relation, Source
+from hex_assets.lineage.engine.relations import (
+    MAYBE,
+    NO,
+    WEAK,
+    Merged,
+    Produced,
+    Relation,
+    Source,
+)
 from hex_assets.lineage.engine.scopes import Scope
 from hex_assets.lineage.engine.trees.clickhouse import nested_rows, usable_aliases
 from hex_assets.lineage.engine.trees.pivots import PivotReader
@@ -31,6 +41,7 @@ class JoinReader(PivotReader):
                 for item in items:
                     rows = nested_rows(item, scope)
                     origins = rows.row() if rows else self.origins(item, scope, env, aliases=True)
+                    self.reading.use(origins, "join")  # they tell how many rows there are
                     name = item.alias or item.name
                     scope.scalars[name.casefold()] = origins
                     relation = rows or Produced(origins, [name], WEAK)
@@ -44,10 +55,10 @@ class JoinReader(PivotReader):
         added = [source.relation for source in scope.sources[count:]]
         if join.args.get("method") == "NATURAL":
             scope.natural = True
-            self.natural(before, added, scope)
+            self.natural(before, added, scope, _giving(join))
         names = [identifier.name for identifier in join.args.get("using") or ()]
         for name in names:
-            self.using(name, before, added, scope)
+            self.using(name, before, added, scope, _giving(join))
         if names:
             scope.merge_first(names)
         for clause in ("on", "match_condition"):
@@ -57,22 +68,31 @@ class JoinReader(PivotReader):
         if join.args.get("kind") in ("SEMI", "ANTI") and self.dialect != "clickhouse":
             del scope.sources[count:]  # its columns are gone after the join
 
-    def natural(self, before: list[Relation], added: list[Relation], scope: Scope) -> None:
+    def natural(
+        self, before: list[Relation], added: list[Relation], scope: Scope, giving: Giving
+    ) -> None:
         """NATURAL JOIN: USING of all columns that both sides have, as far as they are known."""
         left = [name.casefold() for relation in before for name, _ in relation.star()]
         right = {name.casefold() for relation in added for name, _ in relation.star()} - {"*"}
         names = [name for name in left if name in right]
         for name in names:
-            self.using(name, before, added, scope)
+            self.using(name, before, added, scope, giving)
         scope.merge_first(names)
 
-    def using(self, name: str, before: list[Relation], added: list[Relation], scope: Scope) -> None:
-        """Merges a USING column: it comes from the joined table and from what had it before."""
+    def using(
+        self,
+        name: str,
+        before: list[Relation],
+        added: list[Relation],
+        scope: Scope,
+        giving: Giving = "both",
+    ) -> None:
+        """Merges a USING column of the joined table and of what had it before."""
         key = name.casefold()
-        left = scope.using.get(key)
-        if left is not None and not any(relation in before for relation in left):
-            left = None  # merged before the comma: another column
-        if left is None:
+        earlier = scope.using.get(key)
+        if earlier is not None and any(relation in before for relation in earlier.relations):
+            left, givers = earlier.relations, earlier.givers
+        else:  # or merged before the comma: another column
             answers = [(relation.lookup(key, name)[0], relation) for relation in before]
             best = max((certainty for certainty, _ in answers), default=NO)
             if best == NO:  # not in what this comma begins: a JOIN without a condition is none
@@ -83,12 +103,28 @@ class JoinReader(PivotReader):
             left = [relation for certainty, relation in answers if certainty == best and best]
             if len(left) > 1:  # which of them has it is not known
                 left = left[:1] if best != MAYBE else []
-        merged_relations = [*left, *added]
-        scope.using[key] = merged_relations
-        for relation in merged_relations:
+            givers = left
+        given = {"left": givers, "right": added, "both": [*givers, *added]}[giving]
+        column = scope.using[key] = Merged([*left, *added], given)
+        for relation in column.relations:
             self.reading.use(relation.lookup(key, name)[1], "join")
+
+
+Giving = Literal["left", "right", "both"]
+"""The sides of a join whose values a merged column has."""
+
+
+def _giving(join: exp.Join) -> Giving:
+    """An outer join keeps the values of the side that it keeps whole; an ASOF join compares."""
+    side = join.args.get("side")
+    if side == "RIGHT":
+        return "right"
+    one_sided = join.args.get("kind") in ("SEMI", "ANTI") or join.args.get("method") == "ASOF"
+    return "left" if side == "LEFT" or (one_sided and not side) else "both"
 
 
 def _is_comma(join: exp.Join) -> bool:
     kinds = ("method", "side", "kind", "on", "using", "match_condition")
-    return not any(join.args.get(kind) for kind in kinds)
+    # None of a LATERAL; False of OUTER APPLY.
+    applies = isinstance(join.this, exp.Lateral) and join.this.args.get("cross_apply") is not None
+    return not applies and not any(join.args.get(kind) for kind in kinds)

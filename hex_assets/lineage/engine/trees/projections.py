@@ -221,14 +221,14 @@ class ProjectionReader(FromReader):
                     if (
                         key in hidden
                         or key in apart
-                        or (key in seen_using and relation in scope.using[key])
+                        or (key in seen_using and relation in scope.using[key].relations)
                         or (like and not like.fullmatch(key))
                     ):
                         continue
-                    merges = not isinstance(item, exp.Column) and scope.using.get(key)
-                    if merges and relation in merges:
+                    merges = None if isinstance(item, exp.Column) else scope.using.get(key)
+                    if merges is not None and relation in merges.relations:
                         seen_using.add(key)
-                        origins = merged(r.lookup(key, name)[1] for r in merges)
+                        origins = merges.origins(key, name)
                     if self.reading.has_structs and key not in replaced:
                         inner = relation.fields_of(key)
                         if inner is not None:
@@ -247,9 +247,9 @@ def _merged_columns(relations: list[Relation], scope: Scope) -> Derived:
     if scope.dialect in STAR_IN_PLACE or any(relation.is_open() for relation in relations):
         return first
     for key, merges in scope.using.items():
-        names = [name for name, _ in merges[0].star() if name.casefold() == key] if merges else []
-        for name in names[:1]:
-            first.add(name, merged(relation.lookup(key, name)[1] for relation in merges))
+        star = merges.relations[0].star()
+        for name in [name for name, _ in star if name.casefold() == key][:1]:
+            first.add(name, merges.origins(key, name))
     return first
 
 

@@ -9,6 +9,7 @@ from hex_assets.lineage.engine.dialects import (
     BARE_ORDER,
     IMPLICIT_RECURSION,
     INPUT_ONLY,
+    ORDERS_BY_ALL,
     PIPES,
 )
 from hex_assets.lineage.engine.reading import Cte, Env, Malformed
@@ -258,7 +259,10 @@ class QueryReader(ProjectionReader):
         positions = plain if len(plain) == len(items) else []
         for clause in _ORDERS:
             for ordered in args[clause].expressions if args.get(clause) is not None else ():
-                self.reading.use(self._ordering(ordered, positions, scope, env), "order")
+                if self.dialect in ORDERS_BY_ALL and _is_all(ordered):
+                    self.reading.use(relation.row(), "order")
+                else:
+                    self.reading.use(self._ordering(ordered, positions, scope, env), "order")
         distinct = args.get("distinct")
         if distinct is not None and distinct.args.get("on") is None:
             self.reading.use(relation.row(), "group")
@@ -323,6 +327,14 @@ class QueryReader(ProjectionReader):
                     return origins
         known = bare or self.dialect not in BARE_ORDER
         return self.origins(item, scope, env, aliases=known, prefer_alias=True)
+
+
+def _is_all(item: exp.Expr) -> bool:
+    """Whether it is the ALL of ORDER BY ALL: of all output columns in turn."""
+    value = item.this if isinstance(item, exp.Ordered) else item
+    if isinstance(value, exp.Column) and not value.table and not value.this.args.get("quoted"):
+        value = value.this
+    return isinstance(value, (exp.Var, exp.Identifier)) and value.name.upper() == "ALL"
 
 
 def _keys(group: exp.Expr) -> list[exp.Expr]:

@@ -114,6 +114,14 @@ class ExpressionReader(ColumnReader):
             elif isinstance(item, exp.Is) and isinstance(item.expression, exp.Column):
                 stack.append(item.this)  # IS DOCUMENT, IS NORMALIZED: never of a column
                 continue
+            elif isinstance(item, exp.Order):  # of a window, or of what an aggregate takes
+                for ordered in item.expressions:
+                    value = self.origins(ordered, scope, env, aliases=aliases)
+                    self.reading.use(value, "order")
+                    found.append(value)
+                if item.this is not None:
+                    stack.append(item.this)
+                continue
             elif isinstance(item, exp.ModelAttribute):  # db.s.model!PREDICT(a)
                 stack.append(item.expression)
                 continue
@@ -232,7 +240,7 @@ class ExpressionReader(ColumnReader):
             self.reading.use(self.origins(part, scope, env, aliases=aliases), "group")
         order = node.args.get("order")
         if order is not None:
-            self.reading.use(self.origins(order, scope, env, aliases=aliases), "order")
+            self.origins(order, scope, env, aliases=aliases)
 
 
 def _column_of(names: list[exp.Identifier]) -> exp.Column:
@@ -335,7 +343,7 @@ _SPECIAL = (
     *(exp.Column, exp.Select, exp.SetOperation, exp.Subquery, exp.Exists, exp.Table, exp.In),
     *(exp.DataType, exp.Window, exp.Alias, exp.Dot, exp.Lambda, exp.Comprehension, exp.Anonymous),
     *(exp.Star, exp.Columns, exp.ModelAttribute, exp.NestedJSONSelect, exp.Pivot, exp.NextValueFor),
-    exp.Is,
+    *(exp.Is, exp.Order),
     *_WITH_NAMES,
 )
 
