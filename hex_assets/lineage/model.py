@@ -59,5 +59,9 @@ class StatementLineage:
     target_columns: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
     """Written columns where the text names them: the table as in `targets`, its column, and the
     `table.column` names that it comes from."""
+    temporary_sources: tuple[str, ...] = ()
+    """Those of `sources` that the session has made before, such as T-SQL's `#t`."""
+    temporary_targets: tuple[str, ...] = ()
+    """Those of `targets` that end with the session."""
     dialect: str | None = None
     """The dialect that parsed the text, if it was not the one asked for."""

@@ -99,13 +99,14 @@ def outcome(
 
     parsed = [
         (name, parts, direction)
-        for names, all_parts, direction in (
-            (lineage.sources, lineage.source_parts, "read"),
-            (lineage.targets, lineage.target_parts, "write"),
+        for names, all_parts, direction, temporary in (
+            (lineage.sources, lineage.source_parts, "read", lineage.temporary_sources),
+            (lineage.targets, lineage.target_parts, "write", lineage.temporary_targets),
         )
         for name, parts in zip(
             names, all_parts or [tuple(n.split(".")) for n in names], strict=True
         )
+        if name not in temporary  # it is gone with the session
     ]
     for name, parts, direction in parsed:
         directional = outputs if direction == "write" and outputs else inputs

@@ -16,6 +16,7 @@ REASONS: dict[str, str] = {
     "partial": "the text was understood in part",
     "cut": "the text ends early: the log cut it, or a string or parenthesis is not closed",
     "jinja": "the text holds template expressions that were not rendered",
+    "search_path": "a bare name may be in any of the schemas of search_path",
     "dynamic": "a table's name is known only when the statement runs",
     "too_large": "the statement is so large that only its keywords were read",
     "too_slow": "the text took so long that the rest of it was read by its keywords",

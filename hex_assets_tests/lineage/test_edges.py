@@ -191,3 +191,22 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
         derive_edges(tmp_path, dialect="trino")
     with pytest.raises(ValueError, match="`dialect`"):
         derive_edges(pd.DataFrame({"text": ["SELECT 1"]}))
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sql"),
+    [
+        ("snowflake", "CREATE TEMP TABLE orders AS SELECT e.id FROM raw.events e"),
+        ("postgres", "CREATE TABLE pg_temp.orders AS SELECT e.id FROM raw.events e"),
+        ("tsql", "SELECT e.id INTO #orders FROM raw.events e"),
+        ("databricks", "CREATE TEMP VIEW orders AS SELECT e.id FROM raw.events e"),
+        ("tsql", "SELECT e.id, o.x FROM raw.events e JOIN #orders o ON o.id = e.id"),
+    ],
+)
+def test_what_ends_with_the_session_is_no_edge(dialect: str, sql: str) -> None:
+    catalog = catalog_of("db.shop.orders", "db.raw.events")
+    edges = derive_edges(
+        log_of(row(1, sql, dialect=dialect, default_catalog="db")), catalog=catalog
+    )
+    assert tables_of(edges) == {("p1", "db.raw.events", "read"): 1}
+    assert {edge["table"] for edge in edges.to_pylist()} == {"db.raw.events"}

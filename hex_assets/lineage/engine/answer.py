@@ -9,7 +9,7 @@ from operator import itemgetter
 from hex_assets.lineage.engine.defaults import Default
 from hex_assets.lineage.engine.reading import USAGES, Reading
 from hex_assets.lineage.engine.relations import TableRef
-from hex_assets.lineage.engine.tables import Parts, TextTables
+from hex_assets.lineage.engine.tables import Parts, TextTables, is_of_session
 from hex_assets.lineage.engine.words import JINJA_NAME
 from hex_assets.lineage.model import ColumnUse
 
@@ -22,13 +22,22 @@ class Statement:
     default: Default
     names_columns: bool
     """Whether its outputs have the names of the columns of the table that it writes."""
+    own: set[TableRef]
+    """What it reads of tables that the text itself has made by then."""
 
 
 class Answer:
     """The tables and columns of all statements, under the tables' names in the answer."""
 
-    def __init__(self, tables: TextTables, statements: list[Statement]) -> None:
+    def __init__(
+        self,
+        tables: TextTables,
+        statements: list[Statement],
+        traced: set[tuple[TableRef, str]],
+    ) -> None:
+        """Joins statements; what `traced` columns are for is told by those that read them on."""
         self._tables = tables
+        self._traced = traced
         self._statements = statements
         self._passing = tables.passing()
         self.sources = {key: ".".join(parts) for key, parts in tables.sources.items()}
@@ -42,6 +51,8 @@ class Answer:
         found: dict[TableRef, str] = {}
         key, qualified = self._tables.key, self._tables.qualified
         for ref in statement.reading.sources.values():
+            if ref in statement.own:
+                continue
             name = self.sources.get(key(qualified(ref.parts, statement.default)))
             name = name or self.sources.get(key(ref.parts))
             if name is not None:
@@ -97,8 +108,13 @@ class Answer:
         """Each source column with what it is needed for."""
         found: dict[tuple[str, str], tuple[str, str, set[str]]] = {}
         for statement, names in zip(self._statements, self._named, strict=True):
+            passes_on = bool(self._passing) and self._only_fills(statement)
             for (ref, folded), (column, usages) in statement.reading.uses.items():
-                if ref in names:
+                if ref not in names:
+                    continue
+                if passes_on and (ref, folded) in self._traced:
+                    usages = usages - {"output"}
+                if usages:
                     key = (names[ref].casefold(), folded)
                     found.setdefault(key, (names[ref], column, set()))[2].update(usages)
         return tuple(
@@ -107,6 +123,16 @@ class Answer:
                 for table, column, usages in sorted(found.values(), key=itemgetter(0, 1))
             ]
         )
+
+    def temporary_sources(self) -> tuple[str, ...]:
+        """Sources that the session has made before."""
+        sources = self._tables.sources.values()
+        return tuple(".".join(parts) for parts in sources if is_of_session(parts))
+
+    def temporary_targets(self) -> tuple[str, ...]:
+        """Targets that end with the session."""
+        targets = self.targets.values()
+        return tuple(".".join(parts) for parts in targets if self._tables.is_temporary(parts))
 
     def unresolved(self) -> tuple[str, ...]:
         """Columns of which no table is certain."""

@@ -21,6 +21,8 @@ class Default(NamedTuple):
 
     parts: tuple[str, ...] = ()
     is_catalog: bool = False
+    others: tuple[str, ...] = ()
+    """Further schemas of a search path: a bare name may be in any of them."""
 
     def after(self, tree: exp.Use, dialect: str) -> Default:
         """The default after a USE."""

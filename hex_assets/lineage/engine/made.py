@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -10,6 +9,7 @@ from sqlglot import exp
 from hex_assets.lineage.engine.names import made_key
 from hex_assets.lineage.engine.reading import Reading
 from hex_assets.lineage.engine.relations import NOTHING, Origins, Relation, TableRef
+from hex_assets.lineage.engine.tables import TextTables
 from hex_assets.lineage.model import SchemaProvider
 
 Key = tuple[str, ...]
@@ -26,18 +26,24 @@ class MadeTables:
     """The tables made so far, by their folded names. A schema provider for what follows."""
 
     schema: SchemaProvider | None
-    key: Callable[[tuple[str, ...]], Key]
-    """Gives the folded full name of a table, under which it is one and the same."""
+    names: TextTables
+    """The names of the text's tables, under which one is the same."""
     tables: dict[Key, Columns] = field(default_factory=dict)
     structs: dict[Key, dict[str, Relation]] = field(default_factory=dict)
     """The fields of the tables' columns that are structs."""
+    traced: set[tuple[TableRef, str]] = field(default_factory=set)
+    """Columns, folded, that made tables' columns come from."""
+
+    def key(self, parts: tuple[str, ...]) -> Key:
+        """The folded full name of a table."""
+        return self.names.home(parts)
 
     def columns_of(self, parts: tuple[str, ...]) -> tuple[str, ...] | None:
         """The columns of a made table where all are known; else what the catalog says."""
         made = self.tables.get(self.key(parts))
         if made is not None:
             return None if "*" in made or not made else tuple(name for name, _ in made.values())
-        return self.schema.columns_of(parts) if self.schema is not None else None
+        return self.schema.columns_of(self.names.full(parts)) if self.schema is not None else None
 
     def follow(self, reading: Reading) -> None:
         """Puts the tables' own origins in the place of columns of made tables."""
@@ -53,6 +59,11 @@ class MadeTables:
         ]
         for _, origins in reading.outputs:  # a clone has no query that used them before
             reading.use(origins, "output")
+        for (ref, _), (column, usages) in list(reading.uses.items()):
+            if id(ref) in made:
+                origins = self._followed(frozenset({(ref, column)}), made, reading)
+                for usage in usages - {"output"}:
+                    reading.use(origins, usage)
 
     def _followed(self, origins: Origins, made: dict[int, Columns], reading: Reading) -> Origins:
         found: set[tuple[TableRef, str]] = set()
@@ -65,7 +76,10 @@ class MadeTables:
                 found.add((ref, column))
                 continue
             for base, name in _origins_of(columns, column):
-                found.add((reading.sources.setdefault(reading.key(base.parts), base), name))
+                key = reading.key(base.parts)
+                if id(reading.sources.get(key)) in made:  # of the name that the made one hides
+                    key = ("", *key)
+                found.add((reading.sources.setdefault(key, base), name))
         return frozenset(found)
 
     def copy(self, old: tuple[str, ...], new: tuple[str, ...]) -> None:
@@ -123,6 +137,7 @@ class MadeTables:
             folded = name.casefold()
             spelling, before = columns.get(folded) or (name, _of_rest(columns, name))
             columns[folded] = (spelling, before | origins)
+            self.traced.update((ref, column.casefold()) for ref, column in origins)
 
 
 def _declared(tree: exp.Create) -> Columns:

@@ -128,7 +128,7 @@ def _read_tree(sql: str, chunk: list[Token], tree: exp.Expr, text: Text, dialect
         return True
     if isinstance(tree, exp.Alter) and text.rename(tree):
         return True
-    schema = text.made if text.made.tables else text.made.schema
+    schema = text.made if text.made.tables or text.tables.default.parts else text.made.schema
     reading = Reading(dialect, schema, text.deadline, parameters=text.parameters)
     reading.variables = text.declared
     reading.made_structs = text.made.structs

@@ -16,6 +16,7 @@ from hex_assets.lineage.engine.statements.definitions import read_definition
 from hex_assets.lineage.engine.statements.objects import read_object
 from hex_assets.lineage.engine.statements.patterns import read_pattern
 from hex_assets.lineage.engine.statements.scripts import read_script, with_named_target, with_values
+from hex_assets.lineage.engine.statements.search_path import read_search_path
 from hex_assets.lineage.engine.statements.special import (
     AFTER_END,
     NO_LINEAGE,
@@ -135,7 +136,7 @@ def read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = Fals
         if following:
             read_statement(sql, head[:following], text)
             return read_statement(sql, head[following:], text, cut=cut)
-    if not head or read_script(sql, head, text, read_text):
+    if not head or read_search_path(head, text) or read_script(sql, head, text, read_text):
         return
     if text.variables and text.dialect != "tsql":
         chunk = head = with_values(head, text.variables)

@@ -5,15 +5,25 @@ from __future__ import annotations
 from hex_assets.lineage.engine.defaults import Default
 from hex_assets.lineage.engine.dialects import SENSITIVE_TABLES, THREE_LEVELS
 from hex_assets.lineage.engine.names import unsessioned
+from hex_assets.lineage.model import SchemaProvider
 
 Parts = tuple[str, ...]
+_SESSION_SCHEMA = "pg_temp"
+"""PostgreSQL's and Redshift's name for the schema of a session's temporary tables."""
+
+
+def is_of_session(parts: Parts) -> bool:
+    """Whether a table's name says that it ends with the session."""
+    in_session_schema = len(parts) > 1 and parts[-2].casefold() == _SESSION_SCHEMA
+    return parts[-1].startswith("#") or in_session_schema
 
 
 class TextTables:
     """Sources and targets so far; a table that the text makes is no source of what follows."""
 
-    def __init__(self, dialect: str) -> None:
+    def __init__(self, dialect: str, schema: SchemaProvider | None) -> None:
         self.dialect = dialect
+        self.schema = schema
         self.default = Default()
         self.sources: dict[Parts, Parts] = {}
         self.targets: dict[Parts, Parts] = {}
@@ -21,6 +31,10 @@ class TextTables:
         """Tables that the text makes: by the name as written and by its full one, the full one."""
         self._temporary: set[Parts] = set()
         self._read_again: set[Parts] = set()
+
+    def is_temporary(self, parts: Parts) -> bool:
+        """Whether a table ends with the session: by its name, or the text made it so."""
+        return is_of_session(parts) or self.key(parts) in self._temporary
 
     def key(self, parts: Parts) -> Parts:
         """The name under which a table is one and the same."""
@@ -30,9 +44,11 @@ class TextTables:
 
     def qualified(self, parts: Parts, default: Default | None = None) -> Parts:
         """The name with what USE has set, now or at an earlier statement."""
-        before, is_catalog = self.default if default is None else default
+        before, is_catalog, others = self.default if default is None else default
         if not before:
             return parts
+        if others:
+            return self._searched((*before, *others), parts) if len(parts) == 1 else parts
         if is_catalog:
             return (*before, *parts) if len(parts) == 2 else parts
         if len(parts) == 1 and not parts[0].startswith("#"):
@@ -41,10 +57,20 @@ class TextTables:
             return (before[0], *parts) if parts[0] else parts
         return parts
 
+    def _searched(self, schemas: tuple[str, ...], parts: Parts) -> Parts:
+        """The name in the first schema where the catalog has it; else as it is."""
+        if self.schema is not None:
+            for schema in schemas:
+                if self.schema.columns_of((schema, *parts)) is not None:
+                    return (schema, *parts)
+        return parts
+
     def full(self, parts: Parts) -> Parts:
         """The name under which the text made a table; else the name with the defaults of USE."""
         if not self._made:
             return self.qualified(parts)
+        if len(parts) == 2 and parts[0].casefold() == _SESSION_SCHEMA:
+            parts = parts[1:]
         made = self._made.get(self.key(parts))
         if made is None:
             parts = self.qualified(parts)
@@ -55,14 +81,15 @@ class TextTables:
         """The folded full name of a table."""
         return tuple(part.casefold() for part in self.full(parts))
 
-    def read(self, parts: Parts) -> None:
-        """Adds a table that is read, unless the text made it itself."""
+    def read(self, parts: Parts) -> bool:
+        """Adds a table that is read, unless the text made it itself; whether it was added."""
         parts = self.full(parts)
         key = self.key(parts)
         if key in self._made:
             self._read_again.add(key)
-        else:
-            self.sources.setdefault(key, parts)
+            return False
+        self.sources.setdefault(key, parts)
+        return True
 
     def write(self, parts: Parts) -> None:
         """Adds a table that is written."""
@@ -77,7 +104,7 @@ class TextTables:
         self._made[self.key(parts)] = self._made[key] = full
         if shared:
             self._made[self.key((shared, *parts))] = full
-        if temporary or parts[-1].startswith("#"):
+        if temporary or is_of_session(parts):
             self._temporary.add(key)
 
     def drop(self, parts: Parts) -> bool:

@@ -20,6 +20,7 @@ from hex_assets.lineage.engine.names import (
     named,
 )
 from hex_assets.lineage.engine.reading import Reading
+from hex_assets.lineage.engine.relations import TableRef
 from hex_assets.lineage.engine.tables import Parts, TextTables
 from hex_assets.lineage.engine.targets import names_columns
 from hex_assets.lineage.engine.trees.writes import is_temporary
@@ -42,8 +43,8 @@ class Text:
         isolated: bool = False,
     ) -> None:
         self.dialect = dialect
-        self.tables = TextTables(dialect)
-        self.made = MadeTables(schema, self.tables.home)
+        self.tables = TextTables(dialect, schema)
+        self.made = MadeTables(schema, self.tables)
         self.deadline = deadline
         self.isolated = isolated
         """Whether it is read in a process that the system ends in time."""
@@ -97,10 +98,12 @@ class Text:
                 if "output" in usages:
                     usages.discard("output")
                     usages.add("filter")
-        statement = Statement(reading, self.tables.default, names_columns(tree, reading))
+        default, own = self.tables.default, set[TableRef]()
+        for ref in reading.sources.values():
+            if not self.add_source(ref.parts):
+                own.add(ref)
+        statement = Statement(reading, default, names_columns(tree, reading), own)
         self._statements.append(statement)
-        for parts in (ref.parts for ref in reading.sources.values()):
-            self.add_source(parts)
         for ref in reading.targets.values():
             self.add_target(ref.parts)
         if self.made.tables:
@@ -131,10 +134,9 @@ class Text:
             shared = _GLOBAL if is_global else ""
             self.tables.make(ref.parts, temporary=temporary, shared=shared)
 
-    def add_source(self, parts: Parts) -> None:
-        """Adds a table that is read, unless the text made it itself."""
-        if self._is_known(parts):
-            self.tables.read(parts)
+    def add_source(self, parts: Parts) -> bool:
+        """Adds a table that is read, unless the text made it itself; whether it was added."""
+        return self._is_known(parts) and self.tables.read(parts)
 
     def add_target(self, parts: Parts) -> None:
         """Adds a table that is written."""
@@ -175,11 +177,17 @@ class Text:
         for parts in names.targets:
             self._add_named(parts, self.add_target)
 
-    def _add_named(self, parts: Parts, add: Callable[[Parts], None]) -> None:
+    def _add_named(self, parts: Parts, add: Callable[[Parts], object]) -> None:
         if self.dialect in LAKES and is_path(parts):
             self.add_file(parts[1])
         else:
             add(tuple(bigquery_parts(list(parts))) if self.dialect == "bigquery" else parts)
+
+    def search(self, schemas: Parts) -> None:
+        """A search path: bare names are in the one schema, or in one of several."""
+        self.tables.default = Default(schemas[:1], others=schemas[1:])
+        if len(schemas) > 1 and self.made.schema is None:
+            self.miss("search_path", f"bare names may be in any of {', '.join(schemas)}")
 
     def use_named(self, parts: Parts) -> None:
         """USE of a name that the parser takes for a kind, such as a database `warehouse`."""
@@ -216,7 +224,7 @@ class Text:
 
     def result(self) -> StatementLineage:
         """The answer for the whole text."""
-        answer = Answer(self.tables, self._statements)
+        answer = Answer(self.tables, self._statements, self.made.traced)
         partial = bool(self.reasons)
         reason = next(iter(self.reasons), None)
         error = next(iter(self.reasons.values()), None)
@@ -235,6 +243,8 @@ class Text:
             error=error,
             unresolved_columns=answer.unresolved(),
             target_columns=answer.target_columns(),
+            temporary_sources=answer.temporary_sources(),
+            temporary_targets=answer.temporary_targets(),
             dialect=self.other_dialect,
         )
 
