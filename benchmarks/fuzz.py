@@ -51,7 +51,7 @@ TAG_FIELDS = (
 )
 PIECES = (
     *"{}[]()\"'`\\\n\r\t:,;-*/#@$.\x00\ud800\u2028",
-    *("--", "/*", "*/", "//", "''", '\\"', "\\u", "\\ud83d", "$$", "{{", "%}", "\r\n-- "),
+    *("--", "/*", "*/", "//", "''", '\\"', "\\u", "\\ud83d", "$$", "$ab$", "{{", "%}", "\r\n-- "),
     *("Hex query metadata:", TAG, "project_id", "null", "1e999", "NaN", "SELECT", " FROM ", "WITH"),
     *("(" * 50, "UNION ALL", "JOIN", "AS", "INTO", "VALUES", "FORMAT Native", "é", "\ufeff"),
 )

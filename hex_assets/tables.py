@@ -298,7 +298,7 @@ EDGES = TableSpec(
             required("warehouse", pa.string(), "the warehouse's name in the settings"),
             required("table", pa.string(), "dotted name: the catalog's, else as resolved"),
             column("table_fqn", pa.string(), "name in the catalog; null when it lacks the table"),
-            column("column", pa.string(), "column; null on the row of the table itself"),
+            column("column", pa.string(), "column: the catalog's, else as stored; null: the table"),
             required("direction", pa.string(), "read or write"),
             required("usage", STRINGS, "output, filter, join, group, order; empty on table rows"),
             required("output_columns", STRINGS, "output columns of the cell that it flows to"),

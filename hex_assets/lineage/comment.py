@@ -238,7 +238,8 @@ def _position_by_tokens(text: str, start: int, dialect: str | None) -> bool:
     """Whether sqlglot's tokenizer sees neither an open literal nor an open comment at `start`."""
     tokenizer, blank = _tokenizer(dialect)
     try:
-        tokens = tokenizer.tokenize(text[:start])
+        # A blank behind it: sqlglot takes `$tag$` as the last thing of a text for a parameter.
+        tokens = tokenizer.tokenize(f"{text[:start]} ")
     except (TokenError, RecursionError):
         return False  # a literal is open at the end of this part
     gap_start = tokens[-1].end + 1 if tokens else 0

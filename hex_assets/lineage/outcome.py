@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -12,6 +12,9 @@ from hex_assets.lineage.resolve import AMBIGUOUS, NOT_IN_CATALOG, Catalog, Names
 
 EngineTables = tuple[tuple[str, tuple[str, ...]], ...]
 """What an engine logged: dotted table names with columns."""
+
+Spelling = Callable[[str, str], str]
+"""A table as in `TableItem.table` and a column as written -> how the column is called here."""
 
 # Their logs list a view's base tables beside the view (BigQuery: depending on authorised views).
 _LISTS_BASES = frozenset({"clickhouse", "bigquery", "databricks", "trino", "presto"})
@@ -84,12 +87,14 @@ def outcome(
     problems: dict[str, dict[str, None]] = {NOT_IN_CATALOG: {}, AMBIGUOUS: {}}
     by_name: dict[str, str] = {}
     read_as: dict[str, str] = {}
+    rows: dict[str, int | None] = {}
     used: set[str] = set()
     missed: list[str] = []
     has_view = catalog.empty
     by_target: dict[str, str] = {}
 
     def add(name: str, resolved: Resolved, direction: str, evidence: tuple[str, ...]) -> None:
+        rows[resolved.table] = resolved.row
         if resolved.problem:
             problems[resolved.problem][name] = None
         items.setdefault(
@@ -149,12 +154,15 @@ def outcome(
         for name, _ in outputs or ():
             add(name, catalog.resolve(tuple(name.split(".")), where), "write", ("engine_log",))
 
+    def spelled(table: str, column: str) -> str:
+        return catalog.column(column, rows[table], where.dialect)
+
     columns_read = {table: logged[name] for name, table in read_as.items()}
-    uses = _uses(lineage, by_name, columns_read)
+    uses = _uses(lineage, by_name, columns_read, spelled)
     differs = (missed if not (bases and has_view) else []) + (
         extra if complete and not (bases and has_view) else []
     )
-    written = _written(lineage, by_name, by_target)
+    written = _written(lineage, by_name, by_target, spelled)
     result = _judge(lineage, tuple(items.values()), uses, problems, differs, extra, seconds)
     return replace(result, written=written) if written else result
 
@@ -172,23 +180,26 @@ def _uses(
     lineage: StatementLineage,
     by_name: dict[str, str],
     logged: dict[str, tuple[str, ...]],
+    spelled: Spelling,
 ) -> tuple[UseItem, ...]:
-    outputs: dict[str, list[str]] = {}
+    outputs: dict[tuple[str, str], dict[str, None]] = {}
     for output, sources in lineage.columns:
         for source in sources:
-            outputs.setdefault(source, []).append(output)
+            if flow := _column_of(source, by_name, spelled):
+                outputs.setdefault(flow, {})[output] = None
     found: dict[tuple[str, str], UseItem] = {}
     for use in lineage.uses:
         table = by_name.get(use.table)
         if table is None:
             continue
-        flows = tuple(dict.fromkeys(outputs.get(f"{use.table}.{use.column}", ())))
+        column = spelled(table, use.column)
+        flows = tuple(outputs.get((use.table, column), ()))
         usage = tuple(sorted(use.usage))
-        known = found.get((table, use.column))
+        known = found.get((table, column))
         if known is not None:  # two names of one table
             usage = tuple(sorted({*known.usage, *usage}))
             flows = tuple(dict.fromkeys((*known.output_columns, *flows)))
-        found[table, use.column] = UseItem(table, use.column, usage, flows)
+        found[table, column] = UseItem(table, column, usage, flows)
     told = {(table, column.casefold()) for table, column in found}
     named = {table for table, _ in found}
     for table, columns in logged.items():
@@ -197,28 +208,41 @@ def _uses(
             continue
         # The text does not tell which columns (a star without a schema); the engine does.
         usage, flows = (star.usage, star.output_columns) if star is not None else ((), ())
-        more = [column for column in columns if (table, column.casefold()) not in told]
-        found.update({(table, column): UseItem(table, column, usage, flows) for column in more})
+        for name in columns:
+            column = spelled(table, name)
+            if (table, name.casefold()) not in told:
+                found[table, column] = UseItem(table, column, usage, flows)
         if star is not None and columns:
             del found[table, "*"]
     return tuple(found.values())
 
 
 def _written(
-    lineage: StatementLineage, by_name: dict[str, str], by_target: dict[str, str]
+    lineage: StatementLineage,
+    by_name: dict[str, str],
+    by_target: dict[str, str],
+    spelled: Spelling,
 ) -> tuple[WriteItem, ...]:
     found: dict[tuple[str, str], dict[str, None]] = {}
     for target, column, sources in lineage.target_columns:
-        if target not in by_target:
+        table = by_target.get(target)
+        if table is None:
             continue
-        flows = found.setdefault((by_target[target], column), {})
+        flows = found.setdefault((table, spelled(table, column)), {})
         for source in sources:
-            # A part may itself have a dot: the longest table's name that fits is the table.
-            tables = [name for name in by_name if source.startswith(f"{name}.")]
-            if tables:
-                name = max(tables, key=len)
-                flows[by_name[name] + source[len(name) :]] = None
+            if flow := _column_of(source, by_name, spelled):
+                flows[f"{by_name[flow[0]]}.{flow[1]}"] = None
     return tuple(WriteItem(table, column, tuple(flows)) for (table, column), flows in found.items())
+
+
+def _column_of(source: str, by_name: dict[str, str], spelled: Spelling) -> tuple[str, str] | None:
+    """The table's name, as in the text, and the column of a source column."""
+    # A part may itself have a dot: the longest table's name that fits is the table.
+    name, _, column = source.rpartition(".")
+    while name and name not in by_name:
+        name, _, more = name.rpartition(".")
+        column = f"{more}.{column}"
+    return (name, spelled(by_name[name], column)) if name else None
 
 
 def _judge(

@@ -27,6 +27,10 @@ _LOWER = frozenset(
 _ANY_CASE = frozenset(
     {"tsql", "fabric", "duckdb", "mysql", "athena", "trino", "presto", "databricks"}
 )
+# Of some that tell tables apart by case, columns have none.
+_LOWER_COLUMNS = frozenset(
+    {*_LOWER, *_ANY_CASE, "bigquery", "mysql", "doris", "starrocks", "singlestore", "sqlite"}
+)
 # Their names have two levels; OpenMetadata's connectors put a database of their own above.
 _TWO_LEVELS = frozenset({"clickhouse", "mysql", "doris", "starrocks"})
 # Schema of unqualified names where the log tells none (DataHub's Hex source uses the same).
@@ -70,6 +74,7 @@ class Catalog:
         self._parts: list[tuple[str, str, str, str]] = []
         self._fqns: list[str] = []
         self._databases: set[str] = set()
+        self._spellings: dict[int, dict[str, tuple[str, ...]]] = {}
         if tables is None:
             return
         self._fqns = tables["fqn"].to_pylist()
@@ -122,6 +127,30 @@ class Catalog:
             if column["name"].split(".", 1)[0] not in names:
                 names.append(column["name"])
         return tuple(names)
+
+    def column(self, name: str, row: int | None, dialect: str) -> str:
+        """The one spelling of a column: the catalog's, else as the engine stores it.
+
+        Args:
+            name: the column as written, without quotes, or a path into it, or `*`.
+            row: the catalog's row of its table, if it has one.
+            dialect: of the statement.
+        """
+        folded = fold_column(name, dialect)
+        if row is None or not (dialect in _UPPER or dialect in _LOWER_COLUMNS):
+            return folded
+        stored = self._stored(row).get(name.casefold(), ())
+        return name if name in stored else (stored[0] if len(stored) == 1 else folded)
+
+    def _stored(self, row: int) -> dict[str, tuple[str, ...]]:
+        """A table's columns, nested ones too, by their names without case."""
+        found = self._spellings.get(row)
+        if found is None:
+            found = self._spellings[row] = {}
+            for column in self._columns[row].as_py():
+                key = column["name"].casefold()
+                found[key] = (*found.get(key, ()), column["name"])
+        return found
 
     def _candidates(
         self, database: str | None, schema: str | None, name: str, where: Namespace
@@ -221,13 +250,34 @@ def fold(part: str, dialect: str) -> str:
     mixed case still finds its table by its exact case; two tables of the catalog that differ in
     case only are reported as ambiguous unless the name as written can mean just one of them.
     """
-    if not part.isidentifier():
+    if not _is_plain(part):
         return part
     if dialect in _UPPER:
         return part.upper()
     if dialect == "mysql":
         return part  # depends on the server's file system
     return part.lower() if dialect in _LOWER or dialect in _ANY_CASE else part
+
+
+def fold_column(name: str, dialect: str) -> str:
+    """`fold` for a column: in fewer engines its case matters than that of a table.
+
+    A dot leads into a struct; in Snowflake and PostgreSQL only a name in quotes has one.
+    """
+    if dialect in _UPPER:
+        return fold(name, dialect)
+    if dialect not in _LOWER_COLUMNS:
+        return name
+    if _is_plain(name):
+        return name.lower()
+    if dialect == "postgres":
+        return name
+    return ".".join(part.lower() if _is_plain(part) else part for part in name.split("."))
+
+
+def _is_plain(part: str) -> bool:
+    """Whether a name needs no quotes; a dollar sign may stand in it."""
+    return part.replace("$", "_").isidentifier()
 
 
 def _same(written: str, stored: str, dialect: str) -> bool:

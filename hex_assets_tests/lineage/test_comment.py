@@ -97,6 +97,35 @@ def test_a_label_that_begins_no_comment_is_no_comment(text: str) -> None:
     assert (comment.status, comment.project_id) == ("absent", None)
 
 
+DOLLARS = ("$$", "$a$", "$t1$", "$_1$", "$ab$", "$tag$", "$body$", "$Größe$", "$é$")
+
+
+@pytest.mark.parametrize("dialect", ["postgres", "redshift", "duckdb", "clickhouse"])
+@pytest.mark.parametrize("tag", DOLLARS)
+@pytest.mark.parametrize("between", ["", " ", "\n", "x"])
+def test_a_label_in_a_dollar_quoted_string_is_no_comment(
+    dialect: str, tag: str, between: str
+) -> None:
+    for label in (TAG, f"/* Hex query metadata: {JSON} */"):
+        string = f"SELECT {tag}{between}{label}{tag} FROM t"
+        for text in (string, f"SELECT {tag}x{tag} || {string[7:]}", string[:60]):
+            comment = parse_comment(text, dialect)
+            assert (comment.status, comment.project_id) == ("absent", None), text
+            assert comment.sql == text.strip()
+        # Behind a string that is closed the label begins a comment.
+        for closed in (f"SELECT {tag}x{tag}", f"SELECT {tag}--{tag}", string):
+            comment = parse_comment(f"{closed}{between}{label}\nFROM t", dialect)
+            if between != "x":
+                assert (comment.project_id, comment.sql) == (PROJECT, f"{closed}\nFROM t")
+
+
+@pytest.mark.parametrize("dialect", ["postgres", "redshift", "duckdb"])
+def test_a_label_behind_a_parameter_is_a_comment(dialect: str) -> None:
+    for sql in ("SELECT $1", "SELECT a FROM t WHERE a = $1 AND b = $2", "SELECT a$ab$"):
+        comment = parse_comment(f"{sql}{TAG}\nFROM t", dialect)
+        assert (comment.project_id, comment.sql) == (PROJECT, f"{sql}\nFROM t")
+
+
 @pytest.mark.parametrize(
     ("url", "project"),
     [

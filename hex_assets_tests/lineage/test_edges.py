@@ -79,6 +79,51 @@ def test_edges_count_executions_and_keep_the_latest() -> None:
     assert len(table["statement_ids"]) == 2
 
 
+@pytest.mark.parametrize(
+    ("dialect", "table", "columns"),
+    [
+        ("snowflake", "SHOP.ORDERS", {"AMOUNT": 2}),
+        *((name, "shop.orders", {"amount": 2}) for name in ("postgres", "redshift", "databricks")),
+        *((name, "shop.orders", {"amount": 2}) for name in ("trino", "presto", "athena", "tsql")),
+        *((name, "shop.orders", {"amount": 2}) for name in ("duckdb", "mysql", "bigquery")),
+        ("clickhouse", "shop.orders", {"Amount": 1, "AMOUNT": 1}),
+    ],
+)
+@pytest.mark.parametrize("catalog", [None, catalog_of("d.other.x")])
+def test_spellings_of_a_column_are_one_edge_where_the_engine_takes_them_for_one(
+    dialect: str, table: str, columns: dict[str, int], catalog: pa.Table | None
+) -> None:
+    log = log_of(
+        row(1, "select Amount from orders", dialect=dialect),
+        row(2, "SELECT AMOUNT FROM orders", dialect=dialect),
+    )
+    statements = derive_statements(log, catalog)
+    edges = edges_of(log, statements)
+    rows = edges.to_pylist()
+    assert {edge["table"] for edge in rows} == {table}
+    assert {e["column"]: e["query_count"] for e in rows if e["column"]} == columns
+    uses = {use["column"] for uses in statements["uses"].to_pylist() for use in uses}
+    assert uses == columns.keys()
+    keys = [(name, "ascending") for name in EDGES.key]
+    assert derive_edges(log, catalog).sort_by(keys).equals(edges.sort_by(keys))
+
+
+def test_the_spellings_within_a_text_flow_to_all_of_their_outputs() -> None:
+    sql = "SELECT Amount, amount AS x, sum(AMOUNT) OVER () AS y FROM orders"
+    edges = edges_of(log := log_of(row(1, sql, dialect="snowflake")), derive_statements(log))
+    flows = {edge["column"]: edge["output_columns"] for edge in edges.to_pylist()}
+    assert flows == {None: [], "AMOUNT": ["Amount", "x", "y"]}
+
+
+def test_a_kept_result_gets_the_same_spelling() -> None:
+    cache: dict[str, str] = {}
+    log = log_of(row(1, "SELECT Amount FROM orders", dialect="snowflake"))
+    first, again = (derive_edges(log, cache=cache) for _ in range(2))
+    assert len(cache) == 1
+    assert again.equals(first)
+    assert again["column"].to_pylist() == [None, "AMOUNT"]
+
+
 def test_every_gap_is_in_the_ledger_with_its_reason() -> None:
     cut = row(1, "SELECT a FROM t")
     cut["text"] = cut["text"][:40]

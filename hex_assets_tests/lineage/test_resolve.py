@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 import pyarrow as pa
 import pytest
 
-from hex_assets.lineage.resolve import Catalog, CatalogSchema, Namespace
+from hex_assets.lineage.resolve import Catalog, CatalogSchema, Namespace, fold, fold_column
 from hex_assets.tables import CATALOG_TABLES
 
 
@@ -75,6 +75,49 @@ def test_the_schema_provider_gives_top_level_columns() -> None:
     schema = CatalogSchema(Catalog(catalog_of("DB.S.T")), Namespace("snowflake", "DB", "S"))
     assert schema.columns_of(("t",)) == ("id", "addr")
     assert schema.columns_of(("u",)) is None
+
+
+@pytest.mark.parametrize(
+    ("dialect", "written", "folded"),
+    [
+        ("snowflake", "Amount", "AMOUNT"),
+        ("snowflake", "My Col", "My Col"),
+        ("snowflake", "a.b", "a.b"),
+        ("snowflake", "metadata$action", "METADATA$ACTION"),
+        ("postgres", "Amount", "amount"),
+        ("postgres", "A.b", "A.b"),
+        ("redshift", "Größe", "größe"),
+        ("bigquery", "Addr.City", "addr.city"),
+        ("bigquery", "Addr.My City", "addr.My City"),
+        ("databricks", "Addr.City", "addr.city"),
+        ("mysql", "Amount", "amount"),
+        ("clickhouse", "Amount", "Amount"),
+        ("clickhouse", "N.a", "N.a"),
+        ("oracle", "Amount", "Amount"),
+        *((dialect, "*", "*") for dialect in ("snowflake", "postgres", "bigquery", "clickhouse")),
+    ],
+)
+def test_columns_are_spelled_as_the_engine_stores_them(
+    dialect: str, written: str, folded: str
+) -> None:
+    assert fold_column(written, dialect) == folded
+    assert fold_column(folded, dialect) == folded
+    assert Catalog().column(written, None, dialect) == folded
+
+
+def test_a_dollar_sign_in_a_tables_name_needs_no_quotes() -> None:
+    assert fold("Orders$Old", "snowflake") == "ORDERS$OLD"
+
+
+def test_the_catalogs_spelling_of_a_column_comes_first() -> None:
+    table = catalog_of("D.S.T").to_pylist()
+    names = ("Id", "Addr", "Addr.City", "twice", "Twice")
+    table[0]["columns"] = [{"name": name} for name in names]
+    catalog = Catalog(pa.Table.from_pylist(table, schema=CATALOG_TABLES.schema))
+    written = ("ID", "addr.CITY", "Twice", "TWICE", "New", "*")
+    spelled = ["Id", "Addr.City", "Twice", "twice", "new", "*"]
+    assert [catalog.column(name, 0, "postgres") for name in written] == spelled
+    assert [catalog.column(name, 0, "clickhouse") for name in written] == list(written)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 
 from benchmarks.fuzz import fuzz_comments, fuzz_statements
@@ -54,6 +55,48 @@ def test_an_insert_without_column_list_is_matched_by_the_catalogs_columns() -> N
     assert written == {None: [], "id": ["d.shop.t.b"], "addr": ["d.shop.t.a"]}
 
 
+@pytest.mark.parametrize("catalog", [None, catalog_of("d.other.x")])
+@pytest.mark.parametrize(
+    ("dialect", "column", "sources"),
+    [
+        ("snowflake", "AMT", ["SHOP.T.VALUE"]),
+        ("postgres", "amt", ["shop.t.value"]),
+        ("mysql", "amt", ["shop.t.value"]),
+        ("bigquery", "amt", ["shop.t.value"]),
+        ("tsql", "amt", ["shop.t.value"]),
+    ],
+)
+def test_a_written_column_and_what_it_comes_from_have_one_spelling(
+    dialect: str, column: str, sources: list[str], catalog: pa.Table | None
+) -> None:
+    log = log_of(
+        row(1, "INSERT INTO o (Amt) SELECT Value FROM t", dialect=dialect),
+        row(2, "INSERT INTO o (AMT) SELECT value FROM t", dialect=dialect),
+    )
+    statements = derive_statements(log, catalog)
+    assert [item[0]["column"] for item in statements["written_columns"].to_pylist()] == [column] * 2
+    edges = edges_of(log, statements)
+    assert derive_edges(log, catalog).sort_by("column").equals(edges.sort_by("column"))
+    written = [e for e in edges.to_pylist() if e["direction"] == "write" and e["column"]]
+    assert [(e["column"], e["source_columns"], e["query_count"]) for e in written] == [
+        (column, sources, 2)
+    ]
+
+
+def test_a_written_column_has_the_catalogs_spelling() -> None:
+    texts = (
+        "INSERT INTO o (ID, NEW) SELECT ADDR, ID FROM t",
+        "INSERT INTO o (Id) SELECT Id FROM t",
+    )
+    log = log_of(
+        *(row(n, t, dialect="tsql", default_catalog="d") for n, t in enumerate(texts)),
+    )
+    catalog = catalog_of("d.shop.o", "d.shop.t")
+    edges = edges_of(log, derive_statements(log, catalog)).to_pylist()
+    written = {e["column"]: e["source_columns"] for e in edges if e["direction"] == "write"}
+    assert written == {None: [], "id": ["d.shop.t.addr", "d.shop.t.id"], "new": ["d.shop.t.id"]}
+
+
 def test_a_text_that_drops_its_table_again_writes_no_columns() -> None:
     text = "CREATE TABLE o AS SELECT a AS x FROM t; DROP TABLE o"
     assert extract(text, "postgres").target_columns == ()
@@ -68,7 +111,7 @@ def test_the_engines_columns_go_to_the_table_that_it_logged_them_for() -> None:
     log = log_of(row(1, sql, engine_inputs=logged, dialect="snowflake"))
     edges = edges_of(log, derive_statements(log)).to_pylist()
     columns = {(edge["table"], edge["column"]) for edge in edges if edge["column"]}
-    assert columns == {("SHOP.BIG_ORDERS", "size"), ("SHOP.ORDERS", "id")}
+    assert columns == {("SHOP.BIG_ORDERS", "SIZE"), ("SHOP.ORDERS", "ID")}
 
 
 def test_no_fuzzed_comment_or_statement_is_misread() -> None:
