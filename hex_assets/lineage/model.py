@@ -57,7 +57,7 @@ class StatementLineage:
     unresolved_columns: tuple[str, ...] = ()
     """Columns, as written, that fit several tables or none: left out of `columns` and `uses`."""
     target_columns: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
-    """Written columns where the text names them: the table as in `targets`, its column, and the
-    `table.column` names that it comes from."""
+    """Written columns, where the text or the catalog names them: the table as in `targets`, its
+    column, and the `table.column` names that this comes from."""
     dialect: str | None = None
     """The dialect that parsed the text, if it was not the one asked for."""

@@ -21,7 +21,6 @@ from hex_assets.lineage.engine.names import (
 )
 from hex_assets.lineage.engine.reading import Reading
 from hex_assets.lineage.engine.tables import Parts, TextTables
-from hex_assets.lineage.engine.targets import names_columns
 from hex_assets.lineage.engine.trees.writes import is_temporary
 from hex_assets.lineage.model import SchemaProvider, StatementLineage
 
@@ -93,12 +92,12 @@ class Text:
             reading.forget_templates()
         if self.condition:
             reading.outputs.clear()
+            reading.writes.clear()
             for _, usages in reading.uses.values():
                 if "output" in usages:
                     usages.discard("output")
                     usages.add("filter")
-        statement = Statement(reading, self.tables.default, names_columns(tree, reading))
-        self._statements.append(statement)
+        self._statements.append(Statement(reading, self.tables.default))
         for parts in (ref.parts for ref in reading.sources.values()):
             self.add_source(parts)
         for ref in reading.targets.values():
