@@ -57,8 +57,8 @@ class StatementLineage:
     unresolved_columns: tuple[str, ...] = ()
     """Columns, as written, that fit several tables or none: left out of `columns` and `uses`."""
     target_columns: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
-    """Written columns where the text names them: the table as in `targets`, its column, and the
-    `table.column` names that it comes from."""
+    """Written columns, where the text or the catalog names them: the table as in `targets`, its
+    column, and the `table.column` names that this comes from."""
     temporary_sources: tuple[str, ...] = ()
     """Those of `sources` that the session has made before, such as T-SQL's `#t`."""
     temporary_targets: tuple[str, ...] = ()

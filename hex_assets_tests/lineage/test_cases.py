@@ -1,8 +1,9 @@
 """The cases in `cases/`, one file a dialect: what a person who knows SQL reads off each text.
 
 A case has `sql`, `sources`, and where there are any `targets`, `columns` (output column and its
-source columns), `files`, `uses` (source column and what it is used for), `unresolved` (columns
-of which nothing is certain), `reason`, and `schema` (columns of tables that the catalog knows).
+source columns), `files`, `uses` (source column and what it is used for), `written` (columns of
+the targets and what they come from), `unresolved` (columns of which nothing is certain), `reason`,
+and `schema` (columns of tables that the catalog knows).
 """
 
 from __future__ import annotations
@@ -44,6 +45,9 @@ def test_a_case_has_its_lineage(dialect: str, case: dict[str, Any]) -> None:
     if "uses" in case:
         uses = {f"{use.table}.{use.column}": list(use.usage) for use in found.uses}
         assert uses == case["uses"]
+    if "written" in case:
+        written = {f"{t}.{name}": list(o) for t, name, o in found.target_columns}
+        assert written == {name: sorted(o) for name, o in case["written"].items()}
     if "unresolved" in case:
         assert sorted(found.unresolved_columns) == sorted(case["unresolved"])
 

@@ -20,8 +20,6 @@ class Statement:
 
     reading: Reading
     default: Default
-    names_columns: bool
-    """Whether its outputs have the names of the columns of the table that it writes."""
     own: set[TableRef]
     """What it reads of tables that the text itself has made by then."""
 
@@ -84,20 +82,18 @@ class Answer:
         """Each written table, its column and the source columns of that."""
         found: dict[tuple[str, str], tuple[str, str, dict[str, str]]] = {}
         for statement, names in zip(self._statements, self._named, strict=True):
-            if not statement.names_columns:
-                continue
-            for ref in statement.reading.targets.values():
-                written = self._written(ref.parts, statement.default)
-                if written is None:
+            targets = {
+                ref: ".".join(self._written(ref.parts, statement.default) or ())
+                for ref in statement.reading.targets.values()
+            }
+            for ref, name, origins in statement.reading.writes:
+                target = targets.get(ref)
+                if not target:  # what a text drops again, or keeps to itself
                     continue
-                target = ".".join(written)
-                for output, origins in statement.reading.outputs:
-                    if output == "*":
-                        continue
-                    entry = found.setdefault((target, output.casefold()), (target, output, {}))
-                    for origin, column in origins:
-                        if origin in names:
-                            _keep(entry[2], f"{names[origin]}.{column}")
+                entry = found.setdefault((target, name.casefold()), (target, name, {}))
+                for origin, column in origins:
+                    if origin in names:
+                        _keep(entry[2], f"{names[origin]}.{column}")
         return tuple((t, name, tuple(sorted(c.values()))) for t, name, c in found.values())
 
     def _written(self, parts: Parts, default: Default) -> Parts | None:

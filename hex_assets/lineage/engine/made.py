@@ -57,6 +57,10 @@ class MadeTables:
         reading.outputs = [
             (output, self._followed(origins, made, reading)) for output, origins in reading.outputs
         ]
+        reading.writes = [
+            (ref, name, self._followed(origins, made, reading))
+            for ref, name, origins in reading.writes
+        ]
         for _, origins in reading.outputs:  # a clone has no query that used them before
             reading.use(origins, "output")
         for (ref, _), (column, usages) in list(reading.uses.items()):

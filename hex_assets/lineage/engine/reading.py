@@ -52,6 +52,8 @@ class Reading:
     files: dict[str, None] = field(default_factory=dict)
     uses: dict[tuple[TableRef, str], tuple[str, set[str]]] = field(default_factory=dict)
     outputs: list[tuple[str, Origins]] = field(default_factory=list)
+    writes: list[tuple[TableRef, str, Origins]] = field(default_factory=list)
+    """Columns of written tables whose names are known, each with what it comes from."""
     unresolved: dict[str, None] = field(default_factory=dict)
     known: dict[tuple[str, ...], TableRef] = field(default_factory=dict)
     dynamic: bool = False
@@ -85,6 +87,11 @@ class Reading:
             (output, frozenset(item for item in origins if JINJA_NAME not in item[1]))
             for output, origins in self.outputs
             if JINJA_NAME not in output
+        ]
+        self.writes = [
+            (ref, name, frozenset(item for item in origins if JINJA_NAME not in item[1]))
+            for ref, name, origins in self.writes
+            if JINJA_NAME not in name
         ]
         self.uses = {key: use for key, use in self.uses.items() if JINJA_NAME not in use[0]}
         self.unresolved = {name: None for name in self.unresolved if JINJA_NAME not in name}

@@ -29,6 +29,7 @@ from hex_assets.lineage.engine.relations import (
     Produced,
     Relation,
     Source,
+    TableRef,
     choose,
     merged,
 )
@@ -81,6 +82,8 @@ class Scope:
     """ClickHouse's aliases, which hold in all of their SELECT."""
     windows: dict[str, exp.Expr] = field(default_factory=dict)
     """Named windows: `sum(x) OVER w` comes from what `sum(x) OVER (...)` comes from."""
+    targets: dict[str, TableRef] = field(default_factory=dict)
+    """The written tables by their names here, which a column in SET may have before it."""
     natural: bool = False
     joined_from: int = 0
     """The first of the sources that the next JOIN joins: a comma begins anew."""

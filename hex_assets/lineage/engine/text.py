@@ -22,7 +22,6 @@ from hex_assets.lineage.engine.names import (
 from hex_assets.lineage.engine.reading import Reading
 from hex_assets.lineage.engine.relations import TableRef
 from hex_assets.lineage.engine.tables import Parts, TextTables
-from hex_assets.lineage.engine.targets import names_columns
 from hex_assets.lineage.engine.trees.writes import is_temporary
 from hex_assets.lineage.model import SchemaProvider, StatementLineage
 
@@ -94,16 +93,16 @@ class Text:
             reading.forget_templates()
         if self.condition:
             reading.outputs.clear()
+            reading.writes.clear()
             for _, usages in reading.uses.values():
                 if "output" in usages:
                     usages.discard("output")
                     usages.add("filter")
-        default, own = self.tables.default, set[TableRef]()
+        own: set[TableRef] = set()
         for ref in reading.sources.values():
             if not self.add_source(ref.parts):
                 own.add(ref)
-        statement = Statement(reading, default, names_columns(tree, reading), own)
-        self._statements.append(statement)
+        self._statements.append(Statement(reading, self.tables.default, own))
         for ref in reading.targets.values():
             self.add_target(ref.parts)
         if self.made.tables:

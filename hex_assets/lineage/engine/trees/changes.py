@@ -20,6 +20,7 @@ from hex_assets.lineage.engine.relations import (
     merged,
 )
 from hex_assets.lineage.engine.scopes import Scope
+from hex_assets.lineage.engine.targets import assign, fill
 from hex_assets.lineage.engine.trees.conflicts import assigned, excluded
 from hex_assets.lineage.engine.trees.functions import files_of, table_of
 from hex_assets.lineage.engine.trees.mysql import read_for_others
@@ -100,14 +101,18 @@ class ChangeReader(QueryReader):
                 relation = self.values(query, env, None)
                 known = list(ref.columns.values()) if ref is not None and ref.columns else []
                 self.outputs(relation, column_names(target) or known)
+                fill(self.reading, ref, relation, column_names(target))
             elif isinstance(query, exp.Table):
                 within = Scope(self.dialect)
                 self.from_item(query, within, env)
-                self.outputs(within.sources[0].relation, column_names(target), ref)
+                rows = within.sources[0].relation
+                self.outputs(rows, column_names(target), ref)
+                fill(self.reading, ref, rows, column_names(target))
             else:
-                by_position = None if node.args.get("by_name") else ref
+                by_name = bool(node.args.get("by_name"))
                 relation = self.query(query, env, None)
-                self.outputs(relation, column_names(target), by_position)
+                self.outputs(relation, column_names(target), None if by_name else ref)
+                fill(self.reading, ref, relation, column_names(target), own=by_name)
         conflict = node.args.get("conflict")
         if conflict is not None and ref is not None:
             scope = Scope(self.dialect)
@@ -118,7 +123,9 @@ class ChangeReader(QueryReader):
                 scope.parent = Scope(self.dialect)  # only named in full: a bare name is the table's
                 scope.parent.add(Source("excluded", excluded(node, relation, columns)))
                 for name, value in assigned(conflict):
-                    self.output(name, self.origins(value, scope, env))
+                    origins = self.origins(value, scope, env)
+                    self.output(name, origins)
+                    self.reading.writes.append((ref, name, origins))
             self.origins(conflict, scope, env)
 
     def target_scope(self, table: exp.Expr | None, env: Env, outer: Scope) -> TableRef | None:
@@ -134,6 +141,7 @@ class ChangeReader(QueryReader):
             source.hidden_name = ref.parts[-1].casefold()
             source.parts = tuple(part.casefold() for part in ref.parts)
             outer.add(source)
+            outer.targets[source.name] = ref
         elif table.alias:  # a variable that holds rows
             outer.add(Source(table.alias.casefold(), Produced(NOTHING, [], MAYBE)))
         return ref
@@ -149,10 +157,11 @@ class ChangeReader(QueryReader):
             origins = merged(relation.lookup(name.casefold(), name)[1] for name in assigned)
             named_parts = {ref.parts for ref, _ in origins}
             bases = [base for base in bases if named(base, self.dialect).parts in named_parts]
-        if len(bases) == 1:
-            return self.reading.written(bases[0])
-        self.reading.dynamic = True
-        return None
+        ref = self.reading.written(bases[0]) if len(bases) == 1 else None
+        if ref is not None:
+            outer.targets[outer.sources[-1].name] = ref
+        self.reading.dynamic |= len(bases) != 1
+        return ref
 
     def update(self, node: exp.Update, env: Env) -> None:
         """UPDATE with FROM, joins and CTEs."""
@@ -233,17 +242,22 @@ class ChangeReader(QueryReader):
         elif isinstance(left, exp.Column) and left.table and self.dialect == "postgres":
             left = left.parts[0]  # a field of a composite column: a table's name cannot stand here
         if isinstance(left, (exp.Tuple, exp.Paren)):
-            names = [item.name for item in left.find_all(exp.Column)]
+            given = list(left.find_all(exp.Column))
             query = right.this if isinstance(right, exp.Paren) else right
             if isinstance(query, exp.Query):
                 columns = self.query(query, env, scope).star()
-                for name, (_, origins) in zip(names, columns, strict=False):
-                    self.output(name, origins)
+                for column, (_, origins) in zip(given, columns, strict=False):
+                    self.assign(column, origins, scope)
             elif isinstance(right, (exp.Tuple, exp.Struct, exp.Anonymous)):
-                for name, item in zip(names, right.expressions, strict=False):
-                    self.output(name, self.origins(item, scope, env))
+                for column, item in zip(given, right.expressions, strict=False):
+                    self.assign(column, self.origins(item, scope, env), scope)
             return
-        self.output(left.name, self.origins(right, scope, env))
+        self.assign(left, self.origins(right, scope, env), scope)
+
+    def assign(self, column: exp.Expr, origins: Origins, scope: Scope) -> None:
+        """Notes what a column in SET is given."""
+        self.output(column.name, origins)
+        assign(self.reading, scope, column, origins)
 
     def where(self, node: exp.Expr, scope: Scope, env: Env) -> None:
         """The filter of a write."""

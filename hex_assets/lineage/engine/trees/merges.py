@@ -5,8 +5,9 @@ from __future__ import annotations
 from sqlglot import exp
 
 from hex_assets.lineage.engine.reading import Env, Malformed
-from hex_assets.lineage.engine.relations import Relation, Source, TableRef
+from hex_assets.lineage.engine.relations import Derived, Relation, Source, TableRef
 from hex_assets.lineage.engine.scopes import Scope
+from hex_assets.lineage.engine.targets import fill, fill_by_name
 from hex_assets.lineage.engine.trees.changes import ChangeReader
 from hex_assets.lineage.engine.trees.merging import Given, given_row
 
@@ -53,6 +54,10 @@ class MergeReader(ChangeReader):
             return
         if given is not None:
             self.outputs(source, [], target if given == Given.BY_POSITION else None)
+            if given == Given.BY_POSITION:
+                fill(self.reading, target, source, [])
+            else:
+                fill_by_name(self.reading, target, source)
         elif isinstance(action, exp.Update):
             for item in action.expressions:
                 if isinstance(item, exp.EQ):
@@ -70,8 +75,24 @@ class MergeReader(ChangeReader):
                 inner.add(Source("", source))
                 if not names and target is not None and target.columns:
                     names = list(target.columns.values())
-                for position, cell in enumerate(values.expressions):
-                    name = names[position] if position < len(names) else self.output_name(cell)
-                    self.output(name, self.origins(cell, inner, env))
+                self.fill_row(target, names, values.expressions, inner, env)
             else:  # BigQuery's INSERT ROW
                 self.outputs(source, names, target)
+                fill(self.reading, target, source, names)
+
+    def fill_row(
+        self,
+        target: TableRef | None,
+        names: list[str],
+        cells: list[exp.Expr],
+        scope: Scope,
+        env: Env,
+    ) -> None:
+        """One row of VALUES for the written table."""
+        row = Derived()
+        for position, cell in enumerate(cells):
+            name = names[position] if position < len(names) else self.output_name(cell)
+            origins = self.origins(cell, scope, env)
+            self.output(name, origins)
+            row.add(name, origins)
+        fill(self.reading, target, row, names)

@@ -6,8 +6,9 @@ from sqlglot import exp
 
 from hex_assets.lineage.engine.names import marked, named
 from hex_assets.lineage.engine.reading import Malformed
-from hex_assets.lineage.engine.relations import Source
+from hex_assets.lineage.engine.relations import Derived, Source, TableRef
 from hex_assets.lineage.engine.scopes import Scope
+from hex_assets.lineage.engine.targets import fill
 from hex_assets.lineage.engine.trees.changes import column_names
 from hex_assets.lineage.engine.trees.clickhouse import parsed_query
 from hex_assets.lineage.engine.trees.merges import MergeReader
@@ -75,9 +76,10 @@ class StatementReader(MergeReader):
     def top_query(self, node: exp.Expr) -> None:
         """A query that is a statement itself, with its INTO."""
         into = _into(node)
-        if into is not None:
-            self.reading.written(into.this)
-        self.outputs(self.query(node, {}, None), [])
+        ref = self.reading.written(into.this) if into is not None else None
+        rows = self.query(node, {}, None)
+        self.outputs(rows, [])
+        fill(self.reading, ref, rows, [], own=True)
         if into is not None and isinstance(into.this, exp.Literal):
             self.reading.files.setdefault(into.this.name)
 
@@ -101,7 +103,7 @@ class StatementReader(MergeReader):
             ):
                 self.reading.files.setdefault(prop.this.name)
             elif isinstance(prop, exp.DictProperty):
-                self.dictionary(prop, names)
+                self.dictionary(prop, names, self.reading.written(target))
         clone = node.args.get("clone")
         if clone is not None:
             self.plain_source(clone.this)
@@ -116,13 +118,17 @@ class StatementReader(MergeReader):
         elif isinstance(query, exp.Query):
             env = self.ctes(node, {}, None)
             known = ref if to is not None else None  # a new table's columns are the query's own
-            self.outputs(self.query(query, env, None), names, known)
+            rows = self.query(query, env, None)
+            self.outputs(rows, names, known)
+            fill(self.reading, ref, rows, names, own=True)
             into = _into(query)
             if into is not None:
                 self.reading.written(into.this)
         return True
 
-    def dictionary(self, source: exp.DictProperty, names: list[str]) -> None:
+    def dictionary(
+        self, source: exp.DictProperty, names: list[str], target: TableRef | None
+    ) -> None:
         """What ClickHouse's dictionary is loaded from: a table, or a query as a string."""
         told = {
             item.this.name.casefold(): item.args["value"].name
@@ -135,12 +141,17 @@ class StatementReader(MergeReader):
             if tree is None:
                 self.reading.dynamic = True
             else:
-                self.outputs(self.query(tree, {}, None), [])
+                rows = self.query(tree, {}, None)
+                self.outputs(rows, [])
+                fill(self.reading, target, rows, [], own=True)
         elif "table" in told:
             parts = [told[key] for key in ("db", "table") if key in told]
             ref = self.reading.source(tuple(parts))
+            columns = Derived()
             for name in names:
-                self.output(name, frozenset({(ref, name)}))
+                columns.add(name, frozenset({(ref, name)}))
+            self.outputs(columns, [])
+            fill(self.reading, target, columns, [], own=True)
 
     def insert_all(self, node: exp.MultitableInserts) -> None:
         """Snowflake's INSERT ALL and INSERT FIRST."""
@@ -160,15 +171,10 @@ class StatementReader(MergeReader):
             if isinstance(values, exp.Values):
                 for row in values.expressions:
                     cells = row.expressions if isinstance(row, exp.Tuple) else [row]
-                    self.assign_row(names, cells, scope)
+                    self.fill_row(ref, names, cells, scope, {})
             else:
                 self.outputs(source, names, ref)
-
-    def assign_row(self, names: list[str], cells: list[exp.Expr], scope: Scope) -> None:
-        """One row of VALUES in a multi-table insert."""
-        for position, cell in enumerate(cells):
-            name = names[position] if position < len(names) else self.output_name(cell)
-            self.output(name, self.origins(cell, scope, {}))
+                fill(self.reading, ref, source, names)
 
     def copy(self, node: exp.Copy) -> None:
         """COPY in either direction."""
