@@ -117,6 +117,9 @@ class MadeTables:
     def add(self, tree: exp.Expr, reading: Reading) -> None:
         """Notes the columns that a statement gives the table that it makes or fills."""
         if len(reading.targets) != 1:
+            for ref, name, origins in reading.writes:
+                if self.key(ref.parts) in self.tables:
+                    self._fill(self.tables[self.key(ref.parts)], [(name, origins)])
             return
         key = self.key(next(iter(reading.targets.values())).parts)
         if isinstance(tree, CHANGES):
@@ -130,14 +133,14 @@ class MadeTables:
             self.structs[made_key(next(iter(reading.targets.values())).parts)] = dict(
                 reading.fields
             )
-        self._fill(self.tables[key], reading)
+        self._fill(self.tables[key], reading.outputs)
 
     def add_named(self, parts: tuple[str, ...], reading: Reading) -> None:
         """Notes the columns of a table that a statement makes without writing rows."""
-        self._fill(self.tables.setdefault(self.key(parts), {}), reading)
+        self._fill(self.tables.setdefault(self.key(parts), {}), reading.outputs)
 
-    def _fill(self, columns: Columns, reading: Reading) -> None:
-        for name, origins in reading.outputs:
+    def _fill(self, columns: Columns, filled: list[tuple[str, Origins]]) -> None:
+        for name, origins in filled:
             folded = name.casefold()
             spelling, before = columns.get(folded) or (name, _of_rest(columns, name))
             columns[folded] = (spelling, before | origins)
