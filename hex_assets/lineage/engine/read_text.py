@@ -30,6 +30,7 @@ from hex_assets.lineage.engine.statements.tsql import (
     without_output,
     without_tsql_words,
 )
+from hex_assets.lineage.engine.statements.variables import goes_on, parameters_of
 from hex_assets.lineage.engine.text import Text
 from hex_assets.lineage.model import SchemaProvider, StatementLineage
 
@@ -121,6 +122,18 @@ def _has_jinja(found: list[Token]) -> bool:
 
 def read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = False) -> None:
     """Reads one statement; a cut one by its keywords."""
+    parameters = parameters_of(chunk, text.dialect)
+    if not parameters:
+        return _read_statement(sql, chunk, text, cut=cut)
+    before, text.declared = text.declared, text.declared | parameters
+    try:
+        return _read_statement(sql, chunk, text, cut=cut)
+    finally:
+        if not goes_on(chunk):
+            text.declared = before
+
+
+def _read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool) -> None:
     text.spend(len(chunk))
     # Athena's tokenizer puts a token of its own before what it takes for Hive's statements.
     head = chunk[1:] if chunk[0].token_type == TokenType.HIVE_TOKEN_STREAM else chunk

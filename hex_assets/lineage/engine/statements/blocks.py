@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlglot.tokenizer_core import Token, TokenType
 
 from hex_assets.lineage.engine.callbacks import ReadText
+from hex_assets.lineage.engine.statements.variables import note_variables
 from hex_assets.lineage.engine.text import Text
 from hex_assets.lineage.engine.words import closing, word_at
 
@@ -50,6 +51,7 @@ def _after_head(sql: str, chunk: list[Token], start: int, text: Text, read_text:
         places = range(start + 3, len(chunk))
         return next((place for place in places if word_at(chunk, place) in _HANDLES), 0)
     if first == "FOR":
+        note_variables(chunk[start:], text)
         query = start + 3 if word_at(chunk, start + 2) == "AS" else start + 1
         end = _end(chunk, query, "DO")
         if query < end < len(chunk):

@@ -11,6 +11,7 @@ from hex_assets.lineage.engine.dialects import tokenizer
 from hex_assets.lineage.engine.statements.blocks import read_block
 from hex_assets.lineage.engine.statements.executed import keep_constants
 from hex_assets.lineage.engine.statements.scripts_bigquery import read_block as read_bigquery_block
+from hex_assets.lineage.engine.statements.variables import note_variables
 from hex_assets.lineage.engine.text import Text
 from hex_assets.lineage.engine.words import JINJA_NAME, STRINGS, closing, word_at
 
@@ -31,6 +32,7 @@ def read_script(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -
         return read_bigquery_block(sql, chunk, text, read_text)
     if text.dialect == "tsql" and word_at(chunk, 0) in ("DECLARE", "SET"):
         keep_constants(chunk, text)
+    note_variables(chunk, text)
     if text.dialect not in _SCRIPTS:
         return False
     if text.dialect == "snowflake" and "->>" in sql and _flow(sql, chunk, text, read_text):

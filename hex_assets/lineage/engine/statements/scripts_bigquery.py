@@ -148,10 +148,8 @@ def _declare(chunk: list[Token], text: Text) -> None:
 
 
 def _created(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:
-    """A function in SQL reads what the queries in its body read; a procedure has parameters."""
+    """A function in SQL reads what the queries in its body read."""
     words = [word_at(chunk, position) for position in range(1, 6)]
-    if "PROCEDURE" in words[:3]:
-        _parameters(chunk, text)
     if "FUNCTION" not in words[:4] or "TABLE" in words[:4]:
         return False
     start = 2
@@ -161,16 +159,3 @@ def _created(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> b
         _conditions(sql, chunk[start + 1 :], text, read_text)
     text.understood()
     return True
-
-
-def _parameters(chunk: list[Token], text: Text) -> None:
-    opened = next((n for n in range(len(chunk)) if word_at(chunk, n) == "("), len(chunk))
-    position, end = opened + 1, closing(chunk, opened) - 1
-    while position < end:
-        if word_at(chunk, position) in ("IN", "OUT", "INOUT"):
-            position += 1
-        text.declared.add(word_at(chunk, position).casefold())
-        while position < end and chunk[position].token_type != TokenType.COMMA:
-            opens = chunk[position].token_type == TokenType.L_PAREN
-            position = closing(chunk, position) if opens else position + 1
-        position += 1

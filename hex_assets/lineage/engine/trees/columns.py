@@ -7,7 +7,17 @@ from sqlglot import exp
 from hex_assets.lineage.engine.dialects import ROW_VALUES
 from hex_assets.lineage.engine.names import marked
 from hex_assets.lineage.engine.reading import Env, Reading
-from hex_assets.lineage.engine.relations import NO, NOTHING, SURE, UNSURE, WEAK, Origins, Relation
+from hex_assets.lineage.engine.relations import (
+    NO,
+    NOTHING,
+    SURE,
+    UNSURE,
+    WEAK,
+    Answer,
+    Origins,
+    Relation,
+    TableRef,
+)
 from hex_assets.lineage.engine.scopes import Scope
 from hex_assets.lineage.engine.trees.clickhouse import nested_column
 from hex_assets.lineage.engine.trees.mysql import is_clock
@@ -81,7 +91,7 @@ class ColumnReader:
                 return NOTHING
             row = self.dialect in ROW_VALUES and _takes_row(node, self.dialect)
             answer = scope.unqualified(name, prefer_alias=prefer_alias, aliases=aliases, row=row)
-            if answer[0] != SURE and name.casefold() in self.reading.variables:
+            if self.reading.variables and self.is_variable([name], answer):
                 return NOTHING
             if not answer[1] and (answer[0] in (NO, WEAK) or answer is UNSURE):
                 self.reading.unresolved.setdefault(name)
@@ -97,17 +107,27 @@ class ColumnReader:
         resolved = scope.qualified(qualifiers, name)
         if resolved is None and name.upper() == "NEXTVAL" and self.dialect == "snowflake":
             return NOTHING  # of a sequence
-        if resolved is None and qualifiers[0].casefold() in self.reading.variables:
-            return NOTHING  # the row of a FOR, a struct
         if self.dialect == "clickhouse" and (resolved is None or not is_short):
             nested = nested_column([*qualifiers, name], scope)
             if nested is not None:
                 return nested
         if resolved is None:  # column.field: the first name is the column
             resolved = scope.unqualified(qualifiers[0], prefer_alias=False, aliases=aliases)
+            if self.reading.variables and self.is_variable([*qualifiers, name], resolved):
+                return NOTHING
         if resolved[0] == NO:
             self.reading.unresolved.setdefault(".".join([*qualifiers, name]))
         return resolved[1]
+
+    def is_variable(self, path: list[str], answer: Answer) -> bool:
+        """Whether a path is a script's variable, or a field of it: a column that is known wins."""
+        folded = [part.casefold() for part in path]
+        if self.dialect in ("databricks", "spark"):
+            prefix = 2 if folded[:2] == ["system", "session"] else int(folded[0] == "session")
+            folded = folded[prefix:] or folded
+        if folded[0] not in self.reading.variables:
+            return False
+        return answer[0] != SURE or any(_is_guess(ref, name) for ref, name in answer[1])
 
     def named_value(self, key: str, scope: Scope, env: Env, aliases: bool) -> Origins | None:
         """What ClickHouse's WITH or any alias of the SELECT names so; None if neither does."""
@@ -158,6 +178,11 @@ class ColumnReader:
                     return relation
                 level = level.parent
         return scope.struct(qualifier) if self.reading.has_structs else None
+
+
+def _is_guess(ref: TableRef, name: str) -> bool:
+    """Whether a column is of the only table there is, of which the catalog does not know it."""
+    return ref.columns is not None and name.casefold() not in ref.columns
 
 
 _OF_ROWS = (

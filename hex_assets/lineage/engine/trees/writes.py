@@ -165,6 +165,8 @@ class StatementReader(MergeReader):
             if condition is not None:
                 self.reading.use(self.origins(condition, scope, {}), "filter")
             into = item.this
+            if into is None:
+                raise Malformed("INSERT ALL has a branch without its table")
             ref = self.reading.written(into.this)
             names = column_names(into.this)
             values = into.args.get("expression")
