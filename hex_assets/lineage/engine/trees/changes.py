@@ -5,29 +5,25 @@ from __future__ import annotations
 from sqlglot import exp
 
 from hex_assets.lineage.engine.names import is_remote, named
-from hex_assets.lineage.engine.reading import Cte, Env
+from hex_assets.lineage.engine.reading import Env
 from hex_assets.lineage.engine.relations import (
-    MAYBE,
-    NOTHING,
     BaseTable,
     Derived,
     Origins,
-    Produced,
     Relation,
     Rest,
     Source,
     TableRef,
-    merged,
 )
 from hex_assets.lineage.engine.scopes import Scope
 from hex_assets.lineage.engine.targets import assign, fill
+from hex_assets.lineage.engine.trees.changed_tables import TargetReader, changed_in_from
 from hex_assets.lineage.engine.trees.conflicts import assigned, excluded
 from hex_assets.lineage.engine.trees.functions import files_of, table_of
 from hex_assets.lineage.engine.trees.mysql import read_for_others
-from hex_assets.lineage.engine.trees.queries import QueryReader
 
 
-class ChangeReader(QueryReader):
+class ChangeReader(TargetReader):
     """Statements that change rows, also those in a CTE."""
 
     def outputs(self, relation: Relation, names: list[str], target: TableRef | None = None) -> None:
@@ -128,61 +124,21 @@ class ChangeReader(QueryReader):
                     self.reading.writes.append((ref, name, origins))
             self.origins(conflict, scope, env)
 
-    def target_scope(self, table: exp.Expr | None, env: Env, outer: Scope) -> TableRef | None:
-        """The written table as a source of the scope: its own columns do not count as read."""
-        if not isinstance(table, exp.Table):
-            return None
-        cte = env.get(table.name.casefold()) if not table.args.get("db") else None
-        if cte is not None and not cte.scalar:
-            return self.target_cte(table, cte, outer)
-        ref = self.reading.written(table)
-        if ref is not None:
-            source = Source((table.alias or ref.parts[-1]).casefold(), BaseTable(ref))
-            source.hidden_name = ref.parts[-1].casefold()
-            source.parts = tuple(part.casefold() for part in ref.parts)
-            outer.add(source)
-            outer.targets[source.name] = ref
-        elif table.alias:  # a variable that holds rows
-            outer.add(Source(table.alias.casefold(), Produced(NOTHING, [], MAYBE)))
-        return ref
-
-    def target_cte(self, table: exp.Table, cte: Cte, outer: Scope) -> TableRef | None:
-        """A change through a CTE, as T-SQL has it, changes the table that the CTE reads."""
-        relation = self.read_cte(cte, None)
-        outer.add(Source(table.alias_or_name.casefold(), relation))
-        bases = _base_tables(cte)
-        statement = table.parent
-        if isinstance(statement, exp.Update) and len(bases) > 1:
-            assigned = [item.this.name for item in statement.expressions if item.this is not None]
-            origins = merged(relation.lookup(name.casefold(), name)[1] for name in assigned)
-            named_parts = {ref.parts for ref, _ in origins}
-            bases = [base for base in bases if named(base, self.dialect).parts in named_parts]
-        ref = self.reading.written(bases[0]) if len(bases) == 1 else None
-        if ref is not None:
-            outer.targets[outer.sources[-1].name] = ref
-        self.reading.dynamic |= len(bases) != 1
-        return ref
-
     def update(self, node: exp.Update, env: Env) -> None:
         """UPDATE with FROM, joins and CTEs."""
         env = self.ctes(node, env, None)
         scope = Scope(self.dialect)
         table = node.this
-        aliased = _aliased(node.args.get("from_"), table, self.dialect)
-        joins = table.args.get("joins") if isinstance(table, exp.Table) else None
-        if aliased is not None:
-            start = node.args["from_"].this
-            if aliased is start:
-                self.target_scope(aliased, env, scope)
-                self.joins(aliased, scope, env)
-            else:
-                self.target_in_joins(start, aliased, scope, env)
-        elif joins:
+        start = node.args.get("from_")
+        in_from = changed_in_from(start, table, self.dialect)
+        if start is not None and in_from is not None:
+            self.changed[id(in_from)] = False
+            self.from_item(start.this, scope, env)
+        elif isinstance(table, exp.Table) and table.args.get("joins"):
             self.mysql_update(node, table, scope, env)
         else:
             self.target_scope(table, env, scope)
             scope.joined_from = len(scope.sources)  # a JOIN in FROM does not know the target
-            start = node.args.get("from_")
             if start is not None:
                 self.from_item(start.this, scope, env)
         self.joins(node, scope, env)
@@ -194,19 +150,6 @@ class ChangeReader(QueryReader):
             else:
                 self.origins(item, scope, env)
         self.where(node, scope, env)
-
-    def target_in_joins(self, start: exp.Expr, target: exp.Table, scope: Scope, env: Env) -> None:
-        """UPDATE whose target is one of the joined tables."""
-        joins = start.args.get("joins") or []
-        start.set("joins", None)
-        self.from_item(start, scope, env)
-        for join in joins:
-            if join.this is target:
-                self.target_scope(target, env, scope)
-                if join.args.get("on") is not None:
-                    self.reading.use(self.origins(join.args["on"], scope, env), "join")
-            else:
-                self.join(join, scope, env)
 
     def mysql_update(self, node: exp.Update, table: exp.Table, scope: Scope, env: Env) -> None:
         """UPDATE a JOIN b SET a.x = b.x: written are the tables whose columns are set."""
@@ -220,20 +163,9 @@ class ChangeReader(QueryReader):
         read = read_for_others(node) if len(assigned) > 1 else frozenset()
         for position, item in enumerate(tables):
             name = (item.alias_or_name or "").casefold()
-            written = name in assigned or (not assigned and position == 0)
-            if written and isinstance(item, exp.Table):
-                ref = self.target_scope(item, env, scope)
-                if ref is not None and name in read:  # for what another table is given
-                    scope.sources[-1].relation = BaseTable(self.reading.source(ref.parts))
-            elif item is table:
-                bare = table.copy()
-                bare.set("joins", None)
-                self.from_item(bare, scope, env)
-            else:
-                self.from_item(item, scope, env)
-        for join in joins:
-            if join.args.get("on") is not None:
-                self.reading.use(self.origins(join.args["on"], scope, env), "join")
+            if name in assigned or (not assigned and position == 0):
+                self.changed[id(item)] = name in read  # for what another table is given
+        self.from_item(table, scope, env)
 
     def assignment(self, left: exp.Expr, right: exp.Expr, scope: Scope, env: Env) -> None:
         """SET column = value, or a tuple of them."""
@@ -276,16 +208,13 @@ class ChangeReader(QueryReader):
                 self.target_scope(table, env, scope)
         elif tables:  # DELETE t FROM t JOIN s: the written ones are named first
             names = {table.alias_or_name.casefold() for table in tables}
-            candidates = [start, *(join.this for join in start.args.get("joins") or ())]
-            for item in candidates:
-                if isinstance(item, exp.Table) and names & {
-                    item.alias_or_name.casefold(),
-                    item.name.casefold(),
-                }:
-                    self.target_scope(item, env, scope)
-                else:
-                    item.set("joins", None)
-                    self.from_item(item, scope, env)
+            for item in [start, *(join.this for join in start.args.get("joins") or ())]:
+                own = {item.alias_or_name.casefold()}
+                if isinstance(item, exp.Table):
+                    own.add(item.name.casefold())
+                if names & own and (isinstance(item, exp.Table) or self.dialect == "tsql"):
+                    self.changed[id(item)] = False
+            self.from_item(start, scope, env)
         else:
             self.target_scope(start, env, scope)
             if isinstance(start, exp.Table):
@@ -356,36 +285,3 @@ _LIKE_CONSTRAINTS: dict[type[exp.Expr], str] = {
     exp.UniqueColumnConstraint: "unique",
 }
 """What the parser takes some names of columns for, which no constraint can be outside of CREATE."""
-
-
-def _aliased(start: exp.Expr | None, target: exp.Expr, dialect: str) -> exp.Table | None:
-    """The table in FROM whose alias, or in T-SQL whose name, an UPDATE has as its target."""
-    if start is None or not isinstance(target, exp.Table) or target.alias:
-        return None
-    first = start.this
-    items = [first, *(join.this for join in first.args.get("joins") or ())]
-    if target.args.get("db"):
-        names = [part.name.casefold() for part in target.parts]
-        for item in items if dialect == "tsql" else ():
-            if isinstance(item, exp.Table) and not item.alias:
-                if [part.name.casefold() for part in item.parts] == names:
-                    return item
-        return None
-    for item in items:
-        if isinstance(item, exp.Table) and item.alias_or_name.casefold() == target.name.casefold():
-            return item
-    return None
-
-
-def _base_tables(cte: Cte) -> list[exp.Table]:
-    """The tables in the FROM of a CTE's plain SELECT, through other CTEs."""
-    node = cte.node
-    if not isinstance(node, exp.Select) or node.args.get("from_") is None:
-        return []
-    found: list[exp.Table] = []
-    for item in [node.args["from_"].this, *(join.this for join in node.args.get("joins") or ())]:
-        if not isinstance(item, exp.Table):
-            continue
-        inner = cte.env.get(item.name.casefold()) if not item.args.get("db") else None
-        found.extend([item] if inner is None or inner is cte else _base_tables(inner))
-    return found
