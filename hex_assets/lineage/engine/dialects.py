@@ -90,6 +90,11 @@ APART_IN_FROM = EXPLICIT_LATERAL | {"bigquery"}
 STAR_IN_PLACE = frozenset({"duckdb", "clickhouse"})
 """Dialects whose star leaves the columns of USING in their places; others put them first."""
 
+FIELD_STARS = frozenset(
+    {"bigquery", "databricks", "spark", "duckdb", "clickhouse", "trino", "presto", "athena"}
+)
+"""Dialects in which `column.*` is the fields of a struct."""
+
 IMPLICIT_RECURSION = frozenset({"tsql", "oracle", "snowflake", "db2"})
 """Dialects in which a recursive CTE needs no keyword."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from hex_assets.lineage.engine.dialects import ROW_VALUES
+from hex_assets.lineage.engine.dialects import FIELD_STARS, ROW_VALUES
 from hex_assets.lineage.engine.names import marked
 from hex_assets.lineage.engine.reading import Env, Reading
 from hex_assets.lineage.engine.relations import (
+    MAYBE,
     NO,
     NOTHING,
     SURE,
@@ -15,6 +16,7 @@ from hex_assets.lineage.engine.relations import (
     WEAK,
     Answer,
     Origins,
+    Produced,
     Relation,
     TableRef,
 )
@@ -74,7 +76,7 @@ class ColumnReader:
         """The origins of a column reference."""
         if isinstance(node.this, exp.Star):
             qualifier = [marked(part) for part in node.parts[:-1]]
-            relation = self.starred(qualifier, scope)
+            relation = self.starred(qualifier, scope) or self.fields_of_column(node, scope, env)
             return relation.row() if relation is not None else NOTHING
         name = node.name
         if not name or JINJA_NAME in name:  # a file's $1; a template's value, which is no column
@@ -178,6 +180,14 @@ class ColumnReader:
                     return relation
                 level = level.parent
         return scope.struct(qualifier) if self.reading.has_structs else None
+
+    def fields_of_column(self, star: exp.Column, scope: Scope, env: Env) -> Relation | None:
+        """The fields, of which nothing tells the names, that `column.*` means."""
+        if self.dialect not in FIELD_STARS:
+            return None
+        levels = ("this", "table", "db", "catalog")
+        column = exp.Column(**dict(zip(levels, reversed(star.parts[:-1]), strict=False)))
+        return Produced(self.column(column, scope, env, False, False), ["*"], MAYBE)
 
 
 def _is_guess(ref: TableRef, name: str) -> bool:

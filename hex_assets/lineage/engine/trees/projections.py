@@ -172,6 +172,7 @@ class ProjectionReader(FromReader):
         starred: Relation | None = None
         if isinstance(item, exp.Column):
             starred = self.starred([marked(part) for part in item.parts[:-1]], scope)
+            starred = starred or self.fields_of_column(item, scope, env)
         hidden: set[str] = set()
         own: dict[int, set[str]] = {}
         for except_ in node.args.get("except_") or ():
