@@ -147,6 +147,9 @@ def special(
         return True
     if first == "SET" and text.dialect == "mysql" and word_at(chunk, 1) == "STATEMENT":
         return _set_for(sql, chunk, text, read_statement)
+    if first in ("SET", "DECLARE") and text.dialect == "mysql":
+        if _conditions(sql, chunk, text, read_statement):
+            return True
     if first == "UNLOAD":
         return _unload(sql[chunk[0].end + 1 : chunk[-1].end + 1], text, read_text)
     if first == "BULK" and len(chunk) > 3:
@@ -222,9 +225,10 @@ def _declares(sql: str, chunk: list[Token], text: Text, read_statement: ReadStat
     return not words & (BODY | _BLOCKS)
 
 
-def _conditions(sql: str, head: list[Token], text: Text, read_statement: ReadStatement) -> None:
-    """Reads the queries in the head of a branch: IF EXISTS (SELECT ...)."""
+def _conditions(sql: str, head: list[Token], text: Text, read_statement: ReadStatement) -> bool:
+    """Reads the queries in the head of a branch, IF EXISTS (SELECT ...), and of SET; if any."""
     position = 0
+    found = False
     while position < len(head) - 1:
         opens = head[position].token_type == TokenType.L_PAREN
         if not opens or head[position + 1].text.upper() not in ("SELECT", "WITH"):
@@ -240,7 +244,8 @@ def _conditions(sql: str, head: list[Token], text: Text, read_statement: ReadSta
             read_statement(sql, head[position + 1 : end - 1], text)
         finally:
             text.condition = False
-        position = end
+        position, found = end, True
+    return found
 
 
 _OTHER_KINDS = frozenset(

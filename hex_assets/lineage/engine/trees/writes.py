@@ -65,12 +65,14 @@ class StatementReader(MergeReader):
         return True
 
     def scalar_queries(self, node: exp.Expr) -> bool:
-        """SET x = (SELECT ...) reads what its queries read."""
+        """SET x = (SELECT ...) reads what its queries read: the value is no output of the text."""
         queries = [
             query for query in node.find_all(exp.Query) if query.find_ancestor(exp.Query) is None
         ]
         for query in queries:
-            self.query(query, {}, None)
+            rows = self.query(query, {}, None)
+            if not isinstance(query.parent, exp.Exists):
+                self.reading.use(rows.row(), "filter")
         return bool(queries)
 
     def top_query(self, node: exp.Expr) -> None:
