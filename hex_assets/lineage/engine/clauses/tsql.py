@@ -31,6 +31,23 @@ def with_schema(tokens: Tokens, position: int, files: list[str]) -> int:
     return closing(tokens, position + 1) if call and word_at(tokens, position - 1) == ")" else 0
 
 
+def merge_hint(tokens: Tokens, position: int, files: list[str]) -> int:
+    """The hint of MERGE t WITH (HOLDLOCK) a: behind it the parser takes an alias only after AS."""
+    if word_at(tokens, position) != "WITH" or not opens(tokens, position + 1):
+        return 0
+    for before in range(position - 1, max(-1, position - _LONGEST_TARGET), -1):
+        word = word_at(tokens, before)
+        if word == "MERGE":
+            return closing(tokens, position + 1)
+        if word in ("USING", "FROM", "JOIN", "SELECT"):
+            break
+    return 0
+
+
+_LONGEST_TARGET = 16
+"""Tokens of `MERGE TOP (9) PERCENT INTO a.b.c.d AS t`."""
+
+
 def changes(tokens: Tokens, files: list[str]) -> Tokens:
     """T-SQL's CHANGETABLE(CHANGES t, @v) as t, whose changes it gives."""
     for position in range(len(tokens)):
@@ -85,5 +102,5 @@ OF_TSQL = (
     changes,
     namespaces,
     graph_match,
-    *map(dropping, (using_culture, with_schema, odbc, negated_comparison, sample)),
+    *map(dropping, (using_culture, with_schema, merge_hint, odbc, negated_comparison, sample)),
 )

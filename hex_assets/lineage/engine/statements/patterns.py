@@ -10,6 +10,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from hex_assets.lineage.engine.callbacks import ReadText
 from hex_assets.lineage.engine.dialects import tokenizer
 from hex_assets.lineage.engine.statements.executed import read_executed
+from hex_assets.lineage.engine.statements.scripts import name_of_call
 from hex_assets.lineage.engine.statements.table_queries import table_queries
 from hex_assets.lineage.engine.text import Text
 from hex_assets.lineage.engine.words import STRINGS, closing, name_at, word_at
@@ -282,7 +283,7 @@ def _cloned(chunk: list[Token], text: Text) -> bool:
             if not names:
                 return False
             target, _ = _name_after(chunk, names[0] + 1, "IF", "NOT", "EXISTS")
-            source, _ = _name_after(chunk, position + 1, "AS")
+            source = _cloned_name(chunk, position + 1, text)
             if not target or not source:
                 return False
             temporary = any(word_at(chunk, n) in ("TEMP", "TEMPORARY") for n in range(names[0]))
@@ -290,6 +291,14 @@ def _cloned(chunk: list[Token], text: Text) -> bool:
             text.add_created(target, temporary=temporary, copied=source)
             return True
     return False
+
+
+def _cloned_name(chunk: list[Token], start: int, text: Text) -> tuple[str, ...]:
+    """The name after CLONE, which IDENTIFIER('a.b') may give."""
+    start += word_at(chunk, start) == "AS"
+    if word_at(chunk, start) == "IDENTIFIER" and word_at(chunk, start + 1) == "(":
+        return name_at(name_of_call(chunk[start : closing(chunk, start + 1)], text), 0)[0]
+    return name_at(chunk, start)[0]
 
 
 def _pivoted_table(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> bool:

@@ -235,14 +235,14 @@ def with_named_target(chunk: list[Token], text: Text) -> list[Token]:
             return chunk
         if called:
             end = closing(chunk, position + 1)
-            return [*chunk[:position], *_name(chunk[position:end], text), *chunk[end:]]
+            return [*chunk[:position], *name_of_call(chunk[position:end], text), *chunk[end:]]
     return chunk
 
 
 _CHANGES = frozenset({"INSERT", "CREATE", "MERGE", "UPDATE", "DELETE"})
 
 
-def _name(call: list[Token], text: Text) -> list[Token]:
+def name_of_call(call: list[Token], text: Text) -> list[Token]:
     """The tokens of the name that IDENTIFIER(...) gives, each in the place of the whole call."""
     within = call[2:-1]
     if word_at(within, 0) == "CONCAT":
