@@ -52,7 +52,7 @@ class Text:
         self.declaring = False
         """Whether the statements at hand are the list of a script's DECLARE."""
         self.declared: set[str] = set()
-        """Folded names of BigQuery's variables: a bare name in a query may be one of them."""
+        """Folded names of variables and parameters: a name in a query may be one of them."""
         self.commands: dict[str, tuple[str, bool]] = {}
         """BigQuery's variables that hold a string, and whether parts of it are not known."""
         self.parameters: frozenset[str] = frozenset()

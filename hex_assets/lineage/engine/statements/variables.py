@@ -1,4 +1,7 @@
-"""Names of values: a script's variables, a loop's row and a routine's parameters are no columns."""
+"""Names of values: a script's variables, a loop's row and a routine's parameters are no columns.
+
+Each is kept folded as a query may write it: `cutoff`, `session.cutoff`, `routine.parameter`.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +32,11 @@ def parameters_of(chunk: list[Token], dialect: str) -> frozenset[str]:
     start = kind + 1
     while word_at(chunk, start) in ("IF", "NOT", "EXISTS"):
         start += 1
-    _, opened = name_at(chunk, start)
-    return listed(chunk, opened) if word_at(chunk, opened) == "(" else frozenset()
+    routine, opened = name_at(chunk, start)
+    if not routine or word_at(chunk, opened) != "(":
+        return frozenset()
+    names = listed(chunk, opened)
+    return names | {f"{routine[-1].casefold()}.{name}" for name in names}
 
 
 def listed(chunk: list[Token], opened: int) -> frozenset[str]:
@@ -76,7 +82,8 @@ def _declared(chunk: list[Token], dialect: str) -> Iterable[str]:
     while position < len(chunk):
         parts, position = name_at(chunk, position)
         if parts:
-            yield parts[-1].casefold()
+            name = parts[-1].casefold()
+            yield from (name, f"session.{name}", f"system.session.{name}")
         if word_at(chunk, position) != ",":
             return
         position += 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 from sqlglot import exp
 
 from hex_assets.lineage.engine.dialects import FIELD_STARS, ROW_VALUES
@@ -123,11 +125,8 @@ class ColumnReader:
 
     def is_variable(self, path: list[str], answer: Answer) -> bool:
         """Whether a path is a script's variable, or a field of it: a column that is known wins."""
-        folded = [part.casefold() for part in path]
-        if self.dialect in ("databricks", "spark"):
-            prefix = 2 if folded[:2] == ["system", "session"] else int(folded[0] == "session")
-            folded = folded[prefix:] or folded
-        if folded[0] not in self.reading.variables:
+        names = accumulate((part.casefold() for part in path), "{}.{}".format)
+        if not any(name in self.reading.variables for name in names):
             return False
         return answer[0] != SURE or any(_is_guess(ref, name) for ref, name in answer[1])
 
