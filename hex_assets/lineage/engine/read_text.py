@@ -125,12 +125,11 @@ def read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool = Fals
     parameters = parameters_of(chunk, text.dialect)
     if not parameters:
         return _read_statement(sql, chunk, text, cut=cut)
-    before, text.declared = text.declared, text.declared | parameters
-    try:
+    if goes_on(chunk):
+        text.declared |= parameters
         return _read_statement(sql, chunk, text, cut=cut)
-    finally:
-        if not goes_on(chunk):
-            text.declared = before
+    with text.naming(parameters):
+        return _read_statement(sql, chunk, text, cut=cut)
 
 
 def _read_statement(sql: str, chunk: list[Token], text: Text, *, cut: bool) -> None:

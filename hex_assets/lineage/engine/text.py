@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from sqlglot import exp
 
@@ -81,6 +82,16 @@ class Text:
         self._spent += tokens
         if self._spent > self._most and not self.isolated:
             raise Heavy
+
+    @contextmanager
+    def naming(self, names: frozenset[str]) -> Iterator[None]:
+        """While a routine's body is read, its parameters are known; no set of many is copied."""
+        new = names - self.declared
+        self.declared |= new
+        try:
+            yield
+        finally:
+            self.declared -= new
 
     def miss(self, reason: str, message: str) -> None:
         """Notes that something of the text is not known."""

@@ -20,11 +20,8 @@ def read_macro(sql: str, chunk: list[Token], text: Text, read_text: ReadText) ->
     bodies = _bodies(chunk)
     for opened, start, end in bodies:
         names = listed(chunk, opened) if word_at(chunk, opened) == "(" else frozenset()
-        before, text.declared = text.declared, text.declared | names
-        try:
+        with text.naming(names):
             _read_body(sql, chunk, start, end, text, read_text)
-        finally:
-            text.declared = before
     if bodies:
         text.understood()
     return bool(bodies)

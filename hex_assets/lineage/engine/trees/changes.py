@@ -208,11 +208,13 @@ class ChangeReader(TargetReader):
                 self.target_scope(table, env, scope)
         elif tables:  # DELETE t FROM t JOIN s: the written ones are named first
             names = {table.alias_or_name.casefold() for table in tables}
-            for item in [start, *(join.this for join in start.args.get("joins") or ())]:
-                own = {item.alias_or_name.casefold()}
-                if isinstance(item, exp.Table):
-                    own.add(item.name.casefold())
-                if names & own and (isinstance(item, exp.Table) or self.dialect == "tsql"):
+            items = [start, *(join.this for join in start.args.get("joins") or ())]
+            hidden = names - {item.alias_or_name.casefold() for item in items}
+            for item in items:
+                is_table = isinstance(item, exp.Table)
+                found = item.alias_or_name.casefold() in names
+                found = found or (is_table and item.name.casefold() in hidden)
+                if found and (is_table or self.dialect == "tsql"):
                     self.changed[id(item)] = False
             self.from_item(start, scope, env)
         else:
