@@ -263,8 +263,9 @@ def _trained(sql: str, chunk: list[Token], text: Text, read_text: ReadText) -> b
             return True
         if word == "FROM" and text.dialect == "redshift":  # FROM table TARGET column
             parts, _ = name_at(chunk, position + 1)
-            text.add_source(parts)
-            text.understood()
+            if parts:
+                text.add_source(parts)
+                text.understood()
             return bool(parts)
         if word == "AS" and following in {*_QUERY_STARTS, "("}:
             read_text(sql[chunk[position + 1].start : chunk[-1].end + 1], text)
