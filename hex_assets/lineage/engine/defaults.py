@@ -13,7 +13,7 @@ _OF_SESSION = frozenset({"WAREHOUSE", "ROLE", "SECONDARY ROLES"})
 _SPARK = frozenset({"databricks", "spark"})
 _BARE_SCHEMA = _SPARK | {"trino", "presto"}
 """Dialects in which USE of one name means a schema of the catalog at hand."""
-_BARE_CATALOG = frozenset({"snowflake", "tsql"})
+_BARE_CATALOG = frozenset({"snowflake", "tsql", "redshift"})
 
 
 class Default(NamedTuple):

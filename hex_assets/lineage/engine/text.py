@@ -39,10 +39,11 @@ class Text:
         schema: SchemaProvider | None,
         deadline: Deadline,
         *,
+        home: Parts = (),
         isolated: bool = False,
     ) -> None:
         self.dialect = dialect
-        self.tables = TextTables(dialect, schema)
+        self.tables = TextTables(dialect, schema, home)
         self.made = MadeTables(schema, self.tables)
         self.deadline = deadline
         self.isolated = isolated
