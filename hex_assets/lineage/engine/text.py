@@ -144,6 +144,8 @@ class Text:
             self.tables.write(parts)
 
     def _is_known(self, parts: Parts) -> bool:
+        if not any(parts):  # of broken SQL: `insert ..`
+            return False
         if is_template(parts):
             self.miss("jinja", "a table's name is a template expression")
             return False
