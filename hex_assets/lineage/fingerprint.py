@@ -33,24 +33,38 @@ def _digest(text: str, dialect: str, catalog: str | None, schema: str | None) ->
 # A literal may carry lineage: it names a table, a file or a column, or is SQL itself. A text with
 # one of these words, and one whose literals this module cannot delimit, keeps all of its literals.
 _WORDS = re.compile(r"[a-z_]\w*")
-_MATTER = frozenset("pivot unpivot _table_suffix regclass match_recognize".split())
+_MATTER = frozenset("pivot unpivot _table_suffix regclass match_recognize exec execute".split())
 _MATTER_IN_CALLS = frozenset(
-    """identifier table remote remotesecure merge cluster clusterallreplicas s3 s3cluster gcs
-    azureblobstorage hdfs file url urlcluster input postgresql mysql mongodb redis sqlite jdbc
-    odbc iceberg deltalake hudi dictget dictgetordefault joinget query query_table
-    external_query openquery openrowset opendatasource dblink json_table openjson xmltable
-    read_csv read_csv_auto read_parquet read_json read_json_auto read_files parquet_scan
-    csv_scan sqlite_scan postgres_scan mysql_scan delta_scan iceberg_scan""".split()
+    """identifier columns table remote remotesecure merge cluster clusterallreplicas loop s3
+    s3cluster gcs cosn oss azureblobstorage hdfs hdfscluster file filecluster url urlcluster input
+    postgresql mysql mongodb redis sqlite jdbc odbc iceberg icebergs3 iceberglocal deltalake
+    deltalakes3 deltalakecluster hudi dictionary joinget joingetornull query query_table
+    external_query openquery openrowset opendatasource containstable freetexttable dblink crosstab
+    json_table openjson xmltable read_csv read_csv_auto sniff_csv read_parquet parquet_metadata
+    parquet_schema read_json read_json_auto read_json_objects read_ndjson read_ndjson_auto
+    read_ndjson_objects read_text read_blob read_xlsx read_avro st_read read_files cloud_files
+    table_changes stream infer_schema ts_stat generate_series parquet_scan csv_scan sqlite_scan
+    postgres_scan mysql_scan delta_scan iceberg_scan""".split()
 )
 """Functions of which a literal names what is read; as names of columns, such as `url`, they do not
 matter."""
-_MATTER_IN_SCRIPTS = frozenset("unload copy execute exec call use export declare".split())
+_MATTER_IN_SCRIPTS = frozenset("unload copy call use export declare".split())
 """First words of a later statement; of the first one none of them begins a text that is changed."""
 _LITERALS_MATTER = _MATTER | _MATTER_IN_CALLS | _MATTER_IN_SCRIPTS
 _CALLED = re.compile(r"(\w+)[\"`\]]?\s*\(")
 _QUERY = re.compile(r"[\s(]*(?:select|with)\b", re.IGNORECASE)
 # Each begins with a set of characters, so that the search jumps from one of them to the next.
 _TABLE_FUNCTION = re.compile(r"[fja](?<!\w.)(?:(?<=f)rom|(?<=j)oin|(?<=a)pply)\s+[\w.]+\s*\(")
+_PATTERN = r"(?:not\s+)?i?like\b|similar\b|glob\b|except\s*\(?\s*['\"]"
+# A pattern that picks columns of a star, and pipe operators whose expressions name outputs.
+_PICKING = re.compile(
+    rf"\*(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:{_PATTERN})|\|>(?!\s*(?:where|order|limit|join)\b)",
+    re.DOTALL,
+)
+_DISTINCT = re.compile(r"\bdistinct(?:\s|(?:--|#)[^\n]*\n|/\*.*?\*/)*\Z", re.DOTALL | re.IGNORECASE)
+_CALL = re.compile(r"(?<!\w)(?!(?:from|join)\s*\Z)\w+[\"`\]]?\s*\Z", re.IGNORECASE)
+_NEAR = 300
+"""How far back a word is looked for."""
 _UNDELIMITED = re.compile(r"\$\w*\$|\{\{|\{%|/\*[!+]|/\*[^*]*/\*|@")
 _RAW_STRING = re.compile(r"['\"](?:(?<=\b[rReE].)|(?<=\b[rR][bB].)|(?<=\b[bB][rR].))")
 _BEGINS = re.compile(r"[\s(]*(?:select|with|insert|create|merge|update|delete)\b", re.IGNORECASE)
@@ -155,6 +169,7 @@ def _normalised(sql: str, rules: _Rules) -> str:
         not _BEGINS.match(sql)
         or _has_telling_word(lower)
         or _TABLE_FUNCTION.search(lower)
+        or _PICKING.search(lower)
         or _UNDELIMITED.search(sql)
         or _RAW_STRING.search(sql)
     ):
@@ -185,6 +200,8 @@ class _Replacer:
 
     def __init__(self) -> None:
         self._in_list = [False]
+        self._called = [False]
+        """For each open bracket whether a word stands before it; a string in FROM may be a file."""
 
     def __call__(self, match: re.Match[str]) -> str:
         kind, found = match.lastgroup, match[0]
@@ -193,23 +210,31 @@ class _Replacer:
         if kind == "blank" or kind == "comment":
             return " "
         if kind == "mark" or kind == "bracket":
-            self._mark(found.lower())
+            self._mark(found.lower(), match)
             return found
         kept = any(self._in_list)
         if kind == "list":
             return found if kept else "IN (?)"
-        if kind == "argument" and found[0] == "(":
-            self._in_list.append(False)
+        if kind == "argument":
+            if found[0] == "(":
+                self._mark("(", match)
+            kept = kept or not self._called[-1]
         return found if kept else f"{found[0]}{match[kind or 0]}?"
 
-    def _mark(self, word: str) -> None:
+    def _mark(self, word: str, match: re.Match[str]) -> None:
         if word == "(":
             self._in_list.append(False)
+            self._called.append(bool(_CALL.search(_before(match))))
         elif word == ")":
             if len(self._in_list) > 1:
                 self._in_list.pop()
-        else:
+                self._called.pop()
+        elif word == "select" or not _DISTINCT.search(_before(match)):
             self._in_list[-1] = word == "select"
+
+
+def _before(match: re.Match[str]) -> str:
+    return match.string[max(0, match.start() - _NEAR) : match.start()]
 
 
 class _Rules:
