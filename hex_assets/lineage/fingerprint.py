@@ -55,14 +55,16 @@ _CALLED = re.compile(r"(\w+)[\"`\]]?\s*\(")
 _QUERY = re.compile(r"[\s(]*(?:select|with)\b", re.IGNORECASE)
 # Each begins with a set of characters, so that the search jumps from one of them to the next.
 _TABLE_FUNCTION = re.compile(r"[fja](?<!\w.)(?:(?<=f)rom|(?<=j)oin|(?<=a)pply)\s+[\w.]+\s*\(")
-_PATTERN = r"(?:not\s+)?i?like\b|similar\b|glob\b|except\s*\(?\s*['\"]"
-# A pattern that picks columns of a star, and pipe operators whose expressions name outputs.
+# In a text without comments: a pattern that picks columns of a star, and pipe operators whose
+# expressions name outputs.
 _PICKING = re.compile(
-    rf"\*(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:{_PATTERN})|\|>(?!\s*(?:where|order|limit|join)\b)",
-    re.DOTALL,
+    r"\*\s*(?:(?:not\s+)?i?like\b|similar\b|glob\b|except\s*\(?\s*['\"?])"
+    r"|\|>(?!\s*(?:where|order|limit|join)\b)"
 )
-_DISTINCT = re.compile(r"\bdistinct(?:\s|(?:--|#)[^\n]*\n|/\*.*?\*/)*\Z", re.DOTALL | re.IGNORECASE)
-_CALL = re.compile(r"(?<!\w)(?!(?:from|join)\s*\Z)\w+[\"`\]]?\s*\Z", re.IGNORECASE)
+_DISTINCT = re.compile(
+    r"\bdistinct(?:\s|(?:--|#)[^\n]*\n|/\*[^*]*\*+(?:[^*/][^*]*\*+)*/)*\Z", re.IGNORECASE
+)
+_NO_CALL = re.compile(r"(?<!\w)(?:from|join)\Z|[^\w\"`\]]\Z|\A\Z", re.IGNORECASE)
 _NEAR = 300
 """How far back a word is looked for."""
 _UNDELIMITED = re.compile(r"\$\w*\$|\{\{|\{%|/\*[!+]|/\*[^*]*/\*|@")
@@ -169,7 +171,6 @@ def _normalised(sql: str, rules: _Rules) -> str:
         not _BEGINS.match(sql)
         or _has_telling_word(lower)
         or _TABLE_FUNCTION.search(lower)
-        or _PICKING.search(lower)
         or _UNDELIMITED.search(sql)
         or _RAW_STRING.search(sql)
     ):
@@ -178,7 +179,8 @@ def _normalised(sql: str, rules: _Rules) -> str:
         return sql
     if rules.has_long_quotes and ("'''" in sql or '"""' in sql):  # one may be left open
         return sql
-    return rules.pattern.sub(_Replacer(), sql)
+    replaced = rules.pattern.sub(_Replacer(), sql)
+    return sql if _PICKING.search(replaced.lower()) else replaced
 
 
 def _has_telling_word(lower: str) -> bool:
@@ -224,7 +226,7 @@ class _Replacer:
     def _mark(self, word: str, match: re.Match[str]) -> None:
         if word == "(":
             self._in_list.append(False)
-            self._called.append(bool(_CALL.search(_before(match))))
+            self._called.append(not _NO_CALL.search(_before(match, 20).rstrip()))
         elif word == ")":
             if len(self._in_list) > 1:
                 self._in_list.pop()
@@ -233,8 +235,8 @@ class _Replacer:
             self._in_list[-1] = word == "select"
 
 
-def _before(match: re.Match[str]) -> str:
-    return match.string[max(0, match.start() - _NEAR) : match.start()]
+def _before(match: re.Match[str], size: int = _NEAR) -> str:
+    return match.string[max(0, match.start() - size) : match.start()]
 
 
 class _Rules:

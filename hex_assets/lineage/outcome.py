@@ -89,7 +89,7 @@ def outcome(
     used: set[str] = set()
     missed: list[str] = []
     has_view = catalog.empty
-    unknown = False
+    unknown = maybe_view = False
     by_target: dict[str, str] = {}
 
     def add(name: str, resolved: Resolved, direction: str, evidence: tuple[str, ...]) -> None:
@@ -121,6 +121,7 @@ def outcome(
             add(name, resolved, direction, ("engine_log", "parsed"))
             if direction == "read":
                 read_as.update(dict.fromkeys(match.names, resolved.table))
+                maybe_view = maybe_view or resolved.row is None
         else:
             resolved = catalog.resolve(parts, where)
             add(name, resolved, direction, ("parsed",))
@@ -138,7 +139,7 @@ def outcome(
     bases = where.dialect in _LISTS_BASES
     writes = lineage.targets or outputs
     # A name that neither the log nor the catalog has stands for tables that the log does have.
-    instead = unknown and not has_view
+    instead = unknown and not (has_view or maybe_view)
     for name in [] if complete and bases and not instead else extra:
         # A log that mixes sources with targets shows columns of the sources only.
         mixed = where.dialect == "clickhouse" and not logged[name]

@@ -100,6 +100,9 @@ def test_the_engines_tables_stand_for_a_name_that_nobody_knows(dialect: str) -> 
     assert reads == {"default.s.w": ["engine_log", "parsed"]}
     _, reads = derived("SELECT w.a FROM w, v", dialect, catalog, {view: [], **logged}, **where)
     assert reads == {"default.s.w": ["engine_log", "parsed"], own: ["parsed"]}
+    new = own + "2"  # may be a view: the catalog does not have it yet
+    _, reads = derived("SELECT v2.a FROM v2, v", dialect, catalog, {new: [], **logged}, **where)
+    assert reads == {new: ["engine_log", "parsed"], own: ["parsed"]}
 
 
 def test_a_write_of_clickhouse_takes_only_tables_with_columns_for_an_unknown_name() -> None:
