@@ -202,8 +202,8 @@ class _Replacer:
 
     def __init__(self) -> None:
         self._in_list = [False]
-        self._called = [False]
-        """For each open bracket whether a word stands before it; a string in FROM may be a file."""
+        self._opened = [0]
+        """Where each open bracket stands."""
 
     def __call__(self, match: re.Match[str]) -> str:
         kind, found = match.lastgroup, match[0]
@@ -220,23 +220,27 @@ class _Replacer:
         if kind == "argument":
             if found[0] == "(":
                 self._mark("(", match)
-            kept = kept or not self._called[-1]
+            kept = kept or self._may_be_file(match.string)
         return found if kept else f"{found[0]}{match[kind or 0]}?"
 
     def _mark(self, word: str, match: re.Match[str]) -> None:
         if word == "(":
             self._in_list.append(False)
-            self._called.append(not _NO_CALL.search(_before(match, 20).rstrip()))
+            self._opened.append(match.start())
         elif word == ")":
             if len(self._in_list) > 1:
                 self._in_list.pop()
-                self._called.pop()
-        elif word == "select" or not _DISTINCT.search(_before(match)):
-            self._in_list[-1] = word == "select"
+                self._opened.pop()
+        elif word == "select":
+            self._in_list[-1] = True
+        else:
+            before = match.string[max(0, match.start() - _NEAR) : match.start()]
+            self._in_list[-1] = self._in_list[-1] and _DISTINCT.search(before) is not None
 
-
-def _before(match: re.Match[str], size: int = _NEAR) -> str:
-    return match.string[max(0, match.start() - size) : match.start()]
+    def _may_be_file(self, text: str) -> bool:
+        """Whether a string between commas is no argument: one of FROM's may be a file."""
+        opened = self._opened[-1]
+        return _NO_CALL.search(text[max(0, opened - 20) : opened].rstrip()) is not None
 
 
 class _Rules:
