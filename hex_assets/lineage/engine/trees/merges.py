@@ -5,11 +5,11 @@ from __future__ import annotations
 from sqlglot import exp
 
 from hex_assets.lineage.engine.reading import Env, Malformed
-from hex_assets.lineage.engine.relations import Derived, Relation, Source, TableRef
+from hex_assets.lineage.engine.relations import NOTHING, Derived, Relation, Source, TableRef
 from hex_assets.lineage.engine.scopes import Scope
 from hex_assets.lineage.engine.targets import fill, fill_by_name
 from hex_assets.lineage.engine.trees.changes import ChangeReader
-from hex_assets.lineage.engine.trees.merging import Given, given_row
+from hex_assets.lineage.engine.trees.merging import Given, by_position, given_row, is_default
 
 
 class MergeReader(ChangeReader):
@@ -74,7 +74,7 @@ class MergeReader(ChangeReader):
                 inner = Scope(self.dialect, parent=scope)
                 inner.add(Source("", source))
                 if not names and target is not None and target.columns:
-                    names = list(target.columns.values())
+                    names = by_position(values.expressions, list(target.columns.values()))
                 self.fill_row(target, names, values.expressions, inner, env)
             else:  # BigQuery's INSERT ROW
                 self.outputs(source, names, target)
@@ -88,11 +88,14 @@ class MergeReader(ChangeReader):
         scope: Scope,
         env: Env,
     ) -> None:
-        """One row of VALUES for the written table."""
+        """One row of VALUES for the written table; without names only columns have outputs."""
         row = Derived()
         for position, cell in enumerate(cells):
             name = names[position] if position < len(names) else self.output_name(cell)
-            origins = self.origins(cell, scope, env)
-            self.output(name, origins)
+            origins = NOTHING if is_default(cell) else self.origins(cell, scope, env)
+            if position < len(names) or (isinstance(cell, exp.Column) and not is_default(cell)):
+                self.output(name, origins)
+            else:
+                self.reading.use(origins, "output")
             row.add(name, origins)
         fill(self.reading, target, row, names)
