@@ -33,6 +33,8 @@ class Default(NamedTuple):
         parts = named(target, dialect).parts
         if isinstance(target.this, exp.Func) and not parts:  # Spark's IDENTIFIER('c.s')
             parts = table_of(target.this, dialect)
+        if not parts:
+            return self
         if dialect in _SPARK and kind == "DATABASE":
             kind = "SCHEMA"
         bare = kind == "" and len(parts) == 1

@@ -66,6 +66,8 @@ class MergeReader(ChangeReader):
             values = action.args.get("expression")
             columns = action.this
             names = [c.name for c in columns.expressions] if isinstance(columns, exp.Tuple) else []
+            if isinstance(columns, exp.Tuple) and not columns.expressions:
+                raise Malformed("INSERT of a MERGE without columns")
             only = columns.expressions[0] if isinstance(columns, exp.Tuple) else None
             if isinstance(only, exp.Anonymous) and only.name.upper() == "VALUES":
                 values = exp.Tuple(expressions=only.expressions)  # INSERT VALUES (a, b)

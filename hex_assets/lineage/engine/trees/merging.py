@@ -32,7 +32,7 @@ def given_row(action: exp.Expr | None, dialect: str) -> Given | None:
     columns = action.this
     if isinstance(columns, exp.Star):
         return star
-    only = columns.expressions[0] if isinstance(columns, exp.Tuple) else None
+    only = next(iter(columns.expressions), None) if isinstance(columns, exp.Tuple) else None
     if isinstance(only, exp.Alias) and only.this.name.upper() == "BY":
         return Given.BY_NAME if only.alias.upper() == "NAME" else Given.BY_POSITION
     if isinstance(only, exp.Column) and only.name.upper() == "DEFAULT":
