@@ -66,9 +66,7 @@ class MergeReader(ChangeReader):
             values = action.args.get("expression")
             columns = action.this
             names = [c.name for c in columns.expressions] if isinstance(columns, exp.Tuple) else []
-            if isinstance(columns, exp.Tuple) and not columns.expressions:
-                raise Malformed("INSERT of a MERGE without columns")
-            only = columns.expressions[0] if isinstance(columns, exp.Tuple) else None
+            only = next(iter(columns.expressions), None) if isinstance(columns, exp.Tuple) else None
             if isinstance(only, exp.Anonymous) and only.name.upper() == "VALUES":
                 values = exp.Tuple(expressions=only.expressions)  # INSERT VALUES (a, b)
                 names = []
@@ -78,6 +76,8 @@ class MergeReader(ChangeReader):
                 if not names and target is not None and target.columns:
                     names = by_position(values.expressions, list(target.columns.values()))
                 self.fill_row(target, names, values.expressions, inner, env)
+            elif isinstance(columns, exp.Tuple) and not values:
+                raise Malformed("INSERT of a MERGE without its values")
             else:  # BigQuery's INSERT ROW
                 self.outputs(source, names, target)
                 fill(self.reading, target, source, names)
