@@ -33,24 +33,40 @@ def _digest(text: str, dialect: str, catalog: str | None, schema: str | None) ->
 # A literal may carry lineage: it names a table, a file or a column, or is SQL itself. A text with
 # one of these words, and one whose literals this module cannot delimit, keeps all of its literals.
 _WORDS = re.compile(r"[a-z_]\w*")
-_MATTER = frozenset("pivot unpivot _table_suffix regclass match_recognize".split())
+_MATTER = frozenset("pivot unpivot _table_suffix regclass match_recognize exec execute".split())
 _MATTER_IN_CALLS = frozenset(
-    """identifier table remote remotesecure merge cluster clusterallreplicas s3 s3cluster gcs
-    azureblobstorage hdfs file url urlcluster input postgresql mysql mongodb redis sqlite jdbc
-    odbc iceberg deltalake hudi dictget dictgetordefault joinget query query_table
-    external_query openquery openrowset opendatasource dblink json_table openjson xmltable
-    read_csv read_csv_auto read_parquet read_json read_json_auto read_files parquet_scan
-    csv_scan sqlite_scan postgres_scan mysql_scan delta_scan iceberg_scan""".split()
+    """identifier columns table remote remotesecure merge cluster clusterallreplicas loop s3
+    s3cluster gcs cosn oss azureblobstorage hdfs hdfscluster file filecluster url urlcluster input
+    postgresql mysql mongodb redis sqlite jdbc odbc iceberg icebergs3 iceberglocal deltalake
+    deltalakes3 deltalakecluster hudi dictionary joinget joingetornull query query_table
+    external_query openquery openrowset opendatasource containstable freetexttable dblink crosstab
+    json_table openjson xmltable read_csv read_csv_auto sniff_csv read_parquet parquet_metadata
+    parquet_schema read_json read_json_auto read_json_objects read_ndjson read_ndjson_auto
+    read_ndjson_objects read_text read_blob read_xlsx read_avro st_read read_files cloud_files
+    table_changes stream infer_schema ts_stat generate_series parquet_scan csv_scan sqlite_scan
+    postgres_scan mysql_scan delta_scan iceberg_scan""".split()
 )
 """Functions of which a literal names what is read; as names of columns, such as `url`, they do not
 matter."""
-_MATTER_IN_SCRIPTS = frozenset("unload copy execute exec call use export declare".split())
+_MATTER_IN_SCRIPTS = frozenset("unload copy call use export declare".split())
 """First words of a later statement; of the first one none of them begins a text that is changed."""
 _LITERALS_MATTER = _MATTER | _MATTER_IN_CALLS | _MATTER_IN_SCRIPTS
 _CALLED = re.compile(r"(\w+)[\"`\]]?\s*\(")
 _QUERY = re.compile(r"[\s(]*(?:select|with)\b", re.IGNORECASE)
 # Each begins with a set of characters, so that the search jumps from one of them to the next.
 _TABLE_FUNCTION = re.compile(r"[fja](?<!\w.)(?:(?<=f)rom|(?<=j)oin|(?<=a)pply)\s+[\w.]+\s*\(")
+# In a text without comments: a pattern that picks columns of a star, and pipe operators whose
+# expressions name outputs.
+_PICKING = re.compile(
+    r"\*\s*(?:(?:not\s+)?i?like\b|similar\b|glob\b|except\s*\(?\s*['\"?])"
+    r"|\|>(?!\s*(?:where|order|limit|join)\b)"
+)
+_DISTINCT = re.compile(
+    r"\bdistinct(?:\s|(?:--|#)[^\n]*\n|/\*[^*]*\*+(?:[^*/][^*]*\*+)*/)*\Z", re.IGNORECASE
+)
+_NO_CALL = re.compile(r"(?<!\w)(?:from|join)\Z|[^\w\"`\]]\Z|\A\Z", re.IGNORECASE)
+_NEAR = 300
+"""How far back a word is looked for."""
 _UNDELIMITED = re.compile(r"\$\w*\$|\{\{|\{%|/\*[!+]|/\*[^*]*/\*|@")
 _RAW_STRING = re.compile(r"['\"](?:(?<=\b[rReE].)|(?<=\b[rR][bB].)|(?<=\b[bB][rR].))")
 _BEGINS = re.compile(r"[\s(]*(?:select|with|insert|create|merge|update|delete)\b", re.IGNORECASE)
@@ -163,7 +179,8 @@ def _normalised(sql: str, rules: _Rules) -> str:
         return sql
     if rules.has_long_quotes and ("'''" in sql or '"""' in sql):  # one may be left open
         return sql
-    return rules.pattern.sub(_Replacer(), sql)
+    replaced = rules.pattern.sub(_Replacer(), sql)
+    return sql if _PICKING.search(replaced.lower()) else replaced
 
 
 def _has_telling_word(lower: str) -> bool:
@@ -185,6 +202,8 @@ class _Replacer:
 
     def __init__(self) -> None:
         self._in_list = [False]
+        self._opened = [0]
+        """Where each open bracket stands."""
 
     def __call__(self, match: re.Match[str]) -> str:
         kind, found = match.lastgroup, match[0]
@@ -193,23 +212,35 @@ class _Replacer:
         if kind == "blank" or kind == "comment":
             return " "
         if kind == "mark" or kind == "bracket":
-            self._mark(found.lower())
+            self._mark(found.lower(), match)
             return found
         kept = any(self._in_list)
         if kind == "list":
             return found if kept else "IN (?)"
-        if kind == "argument" and found[0] == "(":
-            self._in_list.append(False)
+        if kind == "argument":
+            if found[0] == "(":
+                self._mark("(", match)
+            kept = kept or self._may_be_file(match.string)
         return found if kept else f"{found[0]}{match[kind or 0]}?"
 
-    def _mark(self, word: str) -> None:
+    def _mark(self, word: str, match: re.Match[str]) -> None:
         if word == "(":
             self._in_list.append(False)
+            self._opened.append(match.start())
         elif word == ")":
             if len(self._in_list) > 1:
                 self._in_list.pop()
+                self._opened.pop()
+        elif word == "select":
+            self._in_list[-1] = True
         else:
-            self._in_list[-1] = word == "select"
+            before = match.string[max(0, match.start() - _NEAR) : match.start()]
+            self._in_list[-1] = self._in_list[-1] and _DISTINCT.search(before) is not None
+
+    def _may_be_file(self, text: str) -> bool:
+        """Whether a string between commas is no argument: one of FROM's may be a file."""
+        opened = self._opened[-1]
+        return _NO_CALL.search(text[max(0, opened - 20) : opened].rstrip()) is not None
 
 
 class _Rules:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from hex_assets.lineage.logged import EngineTables, logged_as, parts_of
 from hex_assets.lineage.model import StatementLineage
 from hex_assets.lineage.reasons import describe
 from hex_assets.lineage.resolve import AMBIGUOUS, NOT_IN_CATALOG, Catalog, Namespace, Resolved
-
-EngineTables = tuple[tuple[str, tuple[str, ...]], ...]
-"""What an engine logged: dotted table names with columns."""
 
 Spelling = Callable[[str, str], str]
 """A table as in `TableItem.table` and a column as written -> how the column is called here."""
@@ -91,6 +89,7 @@ def outcome(
     used: set[str] = set()
     missed: list[str] = []
     has_view = catalog.empty
+    unknown = maybe_view = False
     by_target: dict[str, str] = {}
 
     def add(name: str, resolved: Resolved, direction: str, evidence: tuple[str, ...]) -> None:
@@ -115,18 +114,20 @@ def outcome(
     ]
     for name, parts, direction in parsed:
         directional = outputs if direction == "write" and outputs else inputs
-        match = _logged_as(parts, directional) if directional else None
+        match = logged_as(parts, directional, where.dialect) if directional else None
         if match:
-            used.add(match)
-            resolved = catalog.resolve(tuple(match.split(".")), where)
+            used.update(match.names)
+            resolved = catalog.resolve(match.parts, where)
             add(name, resolved, direction, ("engine_log", "parsed"))
             if direction == "read":
-                read_as[match] = resolved.table
+                read_as.update(dict.fromkeys(match.names, resolved.table))
+                maybe_view = maybe_view or resolved.row is None
         else:
             resolved = catalog.resolve(parts, where)
             add(name, resolved, direction, ("parsed",))
             if directional:
                 missed.append(name)
+                unknown = unknown or (direction == "read" and resolved.problem == NOT_IN_CATALOG)
         has_view = has_view or (resolved.row is not None and catalog.is_view(resolved.row))
         if direction == "read":
             by_name[name] = resolved.table
@@ -137,22 +138,20 @@ def outcome(
     complete = bool(parsed) and not lineage.partial
     bases = where.dialect in _LISTS_BASES
     writes = lineage.targets or outputs
-    for name in [] if complete and bases else extra:
+    # A name that neither the log nor the catalog has stands for tables that the log does have.
+    instead = unknown and not (has_view or maybe_view)
+    for name in [] if complete and bases and not instead else extra:
         # A log that mixes sources with targets shows columns of the sources only.
-        if (
-            where.dialect == "clickhouse"
-            and not logged[name]
-            and not lineage.sources
-            and not writes
-        ):
+        mixed = where.dialect == "clickhouse" and not logged[name]
+        if mixed and (bool(writes) if complete else not lineage.sources and not writes):
             continue
-        resolved = catalog.resolve(tuple(name.split(".")), where)
+        resolved = catalog.resolve(parts_of(name), where)
         add(name, resolved, "read", ("engine_log",))
         by_name.setdefault(name, resolved.table)
         read_as[name] = resolved.table
     if not lineage.targets:
         for name, _ in outputs or ():
-            add(name, catalog.resolve(tuple(name.split(".")), where), "write", ("engine_log",))
+            add(name, catalog.resolve(parts_of(name), where), "write", ("engine_log",))
 
     def spelled(table: str, column: str) -> str:
         return catalog.column(column, rows[table], where.dialect)
@@ -165,15 +164,6 @@ def outcome(
     written = _written(lineage, by_name, by_target, spelled)
     result = _judge(lineage, tuple(items.values()), uses, problems, differs, extra, seconds)
     return replace(result, written=written) if written else result
-
-
-def _logged_as(parts: tuple[str, ...], logged: Iterable[tuple[str, tuple[str, ...]]]) -> str | None:
-    """The one logged table whose name ends with these parts, whatever their case."""
-    wanted = [part.lower() for part in parts if part]
-    found = {name for name, _ in logged if name.lower().split(".")[-len(wanted) :] == wanted}
-    exact = {name for name in found if name.split(".")[-len(wanted) :] == [p for p in parts if p]}
-    found = exact or found
-    return found.pop() if len(found) == 1 else None
 
 
 def _uses(

@@ -238,6 +238,8 @@ def qualify(parts: tuple[str, ...], where: Namespace) -> tuple[str | None, str |
     database = (".".join(parts[:-2]) if len(parts) > 2 else None) or None
     if where.dialect in _TWO_LEVELS:
         return None, schema or where.schema or where.catalog, name
+    if schema is None and len(parts) > 2 and where.dialect == "snowflake":
+        schema = "PUBLIC"  # of db..t, by Snowflake's documentation of object names
     if schema is None:
         schema = where.schema or _DEFAULT_SCHEMA.get(where.dialect)
     return database or where.catalog, schema, name

@@ -28,8 +28,9 @@ def extract(
     Args:
         sql: one or more statements; Hex's comment may still be in it.
         dialect: sqlglot's name or a usual one (mariadb, motherduck, mssql, postgresql, ...).
-        default_catalog: database that unqualified names are in; for looking up columns only.
-        default_schema: schema that unqualified names are in; for looking up columns only.
+        default_catalog: database that unqualified names are in. It is not put before them: it helps
+            to look up columns, and to know a table that the text makes by another of its names.
+        default_schema: schema that unqualified names are in, likewise.
         catalog: the columns of tables, for stars and unqualified columns.
 
     Returns:
@@ -41,7 +42,8 @@ def extract(
     asked = dialects.canonical(dialect)
     schema = provider(catalog, default_catalog, default_schema)
     sql = tokens.without_leading_comment(tokens.without_invisible(sql))
-    text = Text(asked, schema, bounds.Deadline(TIME_LIMIT_SECONDS))
+    home = tuple(part for part in (default_catalog, default_schema) if part)
+    text = Text(asked, schema, bounds.Deadline(TIME_LIMIT_SECONDS), home=home)
     try:
         read_text(sql, text)
     except bounds.TooLarge as error:
@@ -50,7 +52,7 @@ def extract(
         read_keywords(sql, text)
     except (bounds.Heavy, RecursionError):
         try:
-            return WORKER.read(sql, asked, schema)
+            return WORKER.read(sql, asked, schema, home)
         except GivenUp as error:
             text = Text(asked, schema, bounds.Deadline(0.0))
             text.miss("gave_up", f"the text was given up and read by its keywords: {error}")

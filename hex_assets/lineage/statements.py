@@ -19,8 +19,9 @@ from hex_assets.lineage.cache import CacheStore
 from hex_assets.lineage.comment import FOUND, without_comment
 from hex_assets.lineage.fingerprint import Normaliser, Shape, fingerprint_of
 from hex_assets.lineage.log import annotate
+from hex_assets.lineage.logged import EngineTables
 from hex_assets.lineage.model import StatementLineage
-from hex_assets.lineage.outcome import EngineTables, Outcome, outcome
+from hex_assets.lineage.outcome import Outcome, outcome
 from hex_assets.lineage.reasons import describe
 from hex_assets.lineage.resolve import Catalog, CatalogSchema, Namespace, services_of
 from hex_assets.tables import STATEMENTS

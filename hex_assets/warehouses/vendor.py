@@ -48,13 +48,15 @@ def engine_tables(
 
 @lru_cache(maxsize=20_000)
 def unquoted(name: str, dialect: str) -> str:
-    """A dotted name without its quotes; as it is where it is no name of the dialect."""
+    """A dotted name without quotes but for a part with a dot; as it is if it is no name."""
     if '"' not in name and "`" not in name:
         return name
     try:
-        return ".".join(part.name for part in exp.to_table(name, dialect=dialect).parts)
+        parts = [part.name for part in exp.to_table(name, dialect=dialect).parts]
     except SqlglotError:
         return name
+    quoted = ('"' + part.replace('"', '""') + '"' if "." in part else part for part in parts)
+    return ".".join(quoted)
 
 
 def utc_text(moment: datetime) -> str:

@@ -255,3 +255,29 @@ def test_what_ends_with_the_session_is_no_edge(dialect: str, sql: str) -> None:
     )
     assert tables_of(edges) == {("p1", "db.raw.events", "read"): 1}
     assert {edge["table"] for edge in edges.to_pylist()} == {"db.raw.events"}
+
+
+@pytest.mark.parametrize(
+    ("made", "read"), [("db.shop.x", "x"), ("x", "db.shop.x"), ("shop.x", "db.shop.x")]
+)
+def test_a_made_table_is_known_by_all_its_names(made: str, read: str) -> None:
+    sql = f"CREATE TEMP TABLE {made} AS SELECT e.id FROM raw.events e; SELECT id FROM {read}"
+    edges = derive_edges(log_of(row(1, sql, dialect="snowflake", default_catalog="db")))
+    assert tables_of(edges) == {("p1", "DB.RAW.EVENTS", "read"): 1}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "database", "table"),
+    [
+        ("snowflake", "USE DATABASE dwh", "DWH.PUBLIC.ORDERS"),
+        ("tsql", "USE dwh", "dwh.shop.orders"),
+        ("databricks", "USE CATALOG dwh", "dwh.default.orders"),
+        ("redshift", "USE dwh", "dwh.public.orders"),
+    ],
+)
+def test_after_use_of_a_database_the_logs_default_is_no_longer(
+    dialect: str, database: str, table: str
+) -> None:
+    sql = f"{database}; SELECT o.id FROM orders o"
+    edges = derive_edges(log_of(row(1, sql, dialect=dialect, default_catalog="db")))
+    assert tables_of(edges) == {("p1", table, "read"): 1}

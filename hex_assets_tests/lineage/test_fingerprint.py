@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +15,7 @@ from sqlglot.errors import TokenError
 from sqlglot.tokenizer_core import TokenType
 
 from hex_assets.lineage.engine.dialects import canonical, tokenizer
+from hex_assets.lineage.engine.trees.functions import _FILE_FUNCTIONS, _NAMES_A_TABLE, REMOTE
 from hex_assets.lineage.fingerprint import fingerprint, normalise, statement_id
 from hex_assets.lineage.sql import extract
 from hex_assets_tests.lineage.test_cases import each_case
@@ -60,6 +67,42 @@ def test_literals_blanks_and_comments_make_no_new_statement(
             "snowflake",
             "SELECT * FROM t PIVOT(sum(v) FOR m IN ('a', 'b'))",
             "SELECT * FROM t PIVOT(sum(v) FOR m IN ('c', 'd'))",
+        ),
+        ("tsql", "INSERT o EXEC('SELECT a FROM t')", "INSERT o EXEC('SELECT a FROM u')"),
+        ("tsql", "INSERT INTO #o EXEC ('SELECT 1')", "INSERT INTO #o EXEC ('SELECT 2')"),
+        ("tsql", "SELECT 1 EXECUTE ('SELECT a FROM t')", "SELECT 1 EXECUTE ('SELECT a FROM u')"),
+        (
+            "duckdb",
+            "SELECT a FROM t ORDER BY COLUMNS('a')",
+            "SELECT a FROM t ORDER BY COLUMNS('b')",
+        ),
+        (
+            "duckdb",
+            "SELECT a FROM t WHERE COLUMNS(c -> c LIKE 'a%') > 0",
+            "SELECT a FROM t WHERE COLUMNS(c -> c LIKE 'b%') > 0",
+        ),
+        (
+            "clickhouse",
+            "SELECT a FROM t WHERE tuple(* EXCEPT('a')) = b",
+            "SELECT a FROM t WHERE tuple(* EXCEPT('b')) = b",
+        ),
+        (
+            "snowflake",
+            "SELECT a FROM t WHERE hash(* /* all */ ILIKE 'a%') = b",
+            "SELECT a FROM t WHERE hash(* /* all */ ILIKE 'b%') = b",
+        ),
+        ("duckdb", "SELECT a FROM t JOIN ('a.csv')", "SELECT a FROM t JOIN ('b.csv')"),
+        ("duckdb", "SELECT a FROM (t), 'a.csv', u", "SELECT a FROM (t), 'b.csv', u"),
+        ("postgres", "SELECT a FROM t, ts_stat('TABLE u')", "SELECT a FROM t, ts_stat('TABLE v')"),
+        (
+            "bigquery",
+            "SELECT a IS DISTINCT /* or not */ FROM b, f('x') FROM t",
+            "SELECT a IS DISTINCT /* or not */ FROM b, f('y') FROM t",
+        ),
+        (
+            "bigquery",
+            "WITH q AS (FROM t |> EXTEND concat('x', a)) SELECT * FROM q",
+            "WITH q AS (FROM t |> EXTEND concat('y', a)) SELECT * FROM q",
         ),
     ],
 )
@@ -129,6 +172,64 @@ def test_no_case_has_another_lineage_with_other_literals_under_one_fingerprint()
             schema = case.get("schema")
             assert extract(sql, dialect, catalog=schema) == extract(other, dialect, catalog=schema)
     assert compared > 200
+
+
+class _AnyTable:
+    """A catalog in which each table has columns of all the words of a text."""
+
+    def __init__(self, *texts: str) -> None:
+        self._columns = tuple(dict.fromkeys(re.findall(r"[A-Za-z_]\w*", " ".join(texts))))
+
+    def columns_of(self, parts: tuple[str, ...]) -> tuple[str, ...]:
+        return self._columns
+
+
+def _calls(sql: str, dialect: str) -> Iterator[str]:
+    """The calls of a text that have a string."""
+    tokens = tokenizer(dialect).tokenize(sql)
+    for first, opening in pairwise(tokens):
+        if opening.token_type != TokenType.L_PAREN or first.token_type in (TokenType.IN, *_SIGNS):
+            continue
+        depth = 0
+        for token in tokens[tokens.index(opening) :]:
+            depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(token.token_type, 0)
+            if depth == 0:
+                call = sql[first.start : token.end + 1]
+                if "'" in call and len(call) < 300:
+                    yield call
+                break
+
+
+_SIGNS = (TokenType.AND, TokenType.OR, TokenType.FROM, TokenType.COMMA, TokenType.L_PAREN)
+
+
+def test_no_call_of_a_case_has_another_lineage_where_literals_are_replaced() -> None:
+    found: dict[tuple[str, str], None] = {}
+    for path, case in each_case():
+        with suppress(TokenError):
+            found.update(
+                ((canonical(path.stem), call), None)
+                for call in _calls(case["sql"], canonical(path.stem))
+            )
+    compared = 0
+    for dialect, call in found:
+        for form in ("SELECT 1 FROM t, {}", "SELECT x FROM t WHERE {0} = 1 ORDER BY {0}"):
+            sql = form.format(call)
+            for other in _other_literals(sql, dialect):
+                if same(sql, other, dialect):
+                    compared += 1
+                    table = _AnyTable(sql, other, sql.replace("'", "'a "))
+                    left, right = (extract(text, dialect, catalog=table) for text in (sql, other))
+                    assert replace(left, error=None) == replace(right, error=None), sql
+    assert compared > 500
+
+
+def test_functions_that_name_a_table_or_a_file_keep_their_literals() -> None:
+    named = {name for names in _NAMES_A_TABLE.values() for name in names} | REMOTE
+    named |= {name for names in _FILE_FUNCTIONS.values() for name in names}
+    for name in named:
+        one = f"SELECT a FROM t, {name}('x', 'y')"
+        assert not same(one, one.replace("x", "z"), "duckdb"), name
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,34 @@ def test_a_written_column_has_the_catalogs_spelling() -> None:
     assert written == {None: [], "id": ["d.shop.t.addr", "d.shop.t.id"], "new": ["d.shop.t.id"]}
 
 
+@pytest.mark.parametrize(
+    ("values", "known", "unknown"),
+    [
+        ("s.id, s.qty + 1", {"id": ["d.shop.s.id"], "addr": ["d.shop.s.qty"]}, ["id"]),
+        ("s.id, 7", {"id": ["d.shop.s.id"], "addr": []}, ["id"]),
+        ("s.id, DEFAULT", {"id": ["d.shop.s.id"], "addr": []}, ["id"]),
+        ("s.id, s.qty + 1, 7", {}, ["id"]),  # the catalog's columns are of another time
+    ],
+)
+@pytest.mark.parametrize(
+    "dialect", ["snowflake", "databricks", "bigquery", "redshift", "postgres", "tsql", "duckdb"]
+)
+def test_a_merge_without_column_list_goes_by_the_catalogs_positions(
+    dialect: str, values: str, known: dict[str, list[str]], unknown: list[str]
+) -> None:
+    sql = f"MERGE INTO t USING s ON t.id = s.id WHEN NOT MATCHED THEN INSERT VALUES ({values})"
+    log = log_of(row(1, sql, dialect=dialect, default_catalog="d"))
+    found = derive_statements(log, catalog_of("d.shop.t", "d.shop.s")).to_pylist()[0]
+    written = {item["column"]: item["sources"] for item in found["written_columns"]}
+    if dialect == "snowflake":
+        known = {name: [s.replace("qty", "QTY") for s in known[name]] for name in known}
+    assert written == known
+    bare = derive_statements(log).to_pylist()[0]
+    assert (bare["written_columns"], [c["output"] for c in bare["columns"]]) == ([], unknown)
+    columns = {use["column"].lower() for use in bare["uses"]}
+    assert columns == {"id", "qty"} if "qty" in values else columns == {"id"}
+
+
 def test_a_text_that_drops_its_table_again_writes_no_columns() -> None:
     text = "CREATE TABLE o AS SELECT a AS x FROM t; DROP TABLE o"
     assert extract(text, "postgres").target_columns == ()

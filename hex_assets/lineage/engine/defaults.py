@@ -13,7 +13,7 @@ _OF_SESSION = frozenset({"WAREHOUSE", "ROLE", "SECONDARY ROLES"})
 _SPARK = frozenset({"databricks", "spark"})
 _BARE_SCHEMA = _SPARK | {"trino", "presto"}
 """Dialects in which USE of one name means a schema of the catalog at hand."""
-_BARE_CATALOG = frozenset({"snowflake", "tsql"})
+_BARE_CATALOG = frozenset({"snowflake", "tsql", "redshift"})
 
 
 class Default(NamedTuple):
@@ -33,6 +33,8 @@ class Default(NamedTuple):
         parts = named(target, dialect).parts
         if isinstance(target.this, exp.Func) and not parts:  # Spark's IDENTIFIER('c.s')
             parts = table_of(target.this, dialect)
+        if not parts:
+            return self
         if dialect in _SPARK and kind == "DATABASE":
             kind = "SCHEMA"
         bare = kind == "" and len(parts) == 1

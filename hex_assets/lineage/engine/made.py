@@ -133,11 +133,22 @@ class MadeTables:
             self.structs[made_key(next(iter(reading.targets.values())).parts)] = dict(
                 reading.fields
             )
-        self._fill(self.tables[key], reading.outputs)
+        if isinstance(tree, CHANGES) or self.tables[key]:
+            self._fill(self.tables[key], reading.outputs)
+        else:
+            self._begin(self.tables[key], reading.outputs)
 
     def add_named(self, parts: tuple[str, ...], reading: Reading) -> None:
         """Notes the columns of a table that a statement makes without writing rows."""
         self._fill(self.tables.setdefault(self.key(parts), {}), reading.outputs)
+
+    def _begin(self, columns: Columns, made: list[tuple[str, Origins]]) -> None:
+        """The columns of a new table: of two of one name, and of stars beside it, the first."""
+        for name, origins in made:
+            if name == "*" and name in columns:
+                origins = origins | columns.pop(name)[1]
+            columns.setdefault(name.casefold(), (name, origins))
+            self.traced.update((ref, column.casefold()) for ref, column in origins)
 
     def _fill(self, columns: Columns, filled: list[tuple[str, Origins]]) -> None:
         for name, origins in filled:

@@ -43,9 +43,11 @@ about 150,000 tokens a second."""
 CHARACTERS_A_TOKEN = 4
 
 
-def read_to_the_end(sql: str, dialect: str, schema: SchemaProvider | None) -> StatementLineage:
+def read_to_the_end(
+    sql: str, dialect: str, schema: SchemaProvider | None, home: tuple[str, ...] = ()
+) -> StatementLineage:
     """`extract` without a bound but the time limit: for a process that can be ended."""
-    text = Text(dialect, schema, bounds.Deadline(TIME_LIMIT_SECONDS), isolated=True)
+    text = Text(dialect, schema, bounds.Deadline(TIME_LIMIT_SECONDS), home=home, isolated=True)
     read_text(sql, text)
     return text.result()
 

@@ -8,22 +8,28 @@ from hex_assets.lineage.engine.names import unsessioned
 from hex_assets.lineage.model import SchemaProvider
 
 Parts = tuple[str, ...]
+_HOME_SCHEMA = {"snowflake": "", "tsql": "", "redshift": "public", "databricks": "default"}
+"""The schema of a bare name after USE of a database alone: written `db..t` where that is SQL."""
 _SESSION_SCHEMA = "pg_temp"
 """PostgreSQL's and Redshift's name for the schema of a session's temporary tables."""
+_SESSION_SCHEMAS = frozenset({_SESSION_SCHEMA, "_session"})
+"""BigQuery's too, which `names.unsessioned` takes off."""
 
 
 def is_of_session(parts: Parts) -> bool:
     """Whether a table's name says that it ends with the session."""
-    in_session_schema = len(parts) > 1 and parts[-2].casefold() == _SESSION_SCHEMA
+    in_session_schema = len(parts) > 1 and parts[-2].casefold() in _SESSION_SCHEMAS
     return parts[-1].startswith("#") or in_session_schema
 
 
 class TextTables:
     """Sources and targets so far; a table that the text makes is no source of what follows."""
 
-    def __init__(self, dialect: str, schema: SchemaProvider | None) -> None:
+    def __init__(self, dialect: str, schema: SchemaProvider | None, home: Parts = ()) -> None:
+        """Of a new text: its dialect, the catalog and the session's default database and schema."""
         self.dialect = dialect
         self.schema = schema
+        self._home = home
         self.default = Default()
         self.sources: dict[Parts, Parts] = {}
         self.targets: dict[Parts, Parts] = {}
@@ -49,6 +55,8 @@ class TextTables:
             return parts
         if others:
             return self._searched((*before, *others), parts) if len(parts) == 1 else parts
+        if is_catalog and len(parts) == 1 and self.dialect in _HOME_SCHEMA:
+            return parts if is_of_session(parts) else (*before, _HOME_SCHEMA[self.dialect], *parts)
         if is_catalog:
             return (*before, *parts) if len(parts) == 2 else parts
         if len(parts) == 1 and not parts[0].startswith("#"):
@@ -74,8 +82,13 @@ class TextTables:
         made = self._made.get(self.key(parts))
         if made is None:
             parts = self.qualified(parts)
-            made = self._made.get(self.key(parts))
+            made = self._made.get(self.key(parts)) or self._made.get(self._own_key(parts))
         return made or parts
+
+    def _own_key(self, parts: Parts) -> Parts:
+        """The key of a name that is completed by the session's defaults."""
+        levels = len(self._home) + 1
+        return self.key((*self._home[: levels - len(parts)], *parts))
 
     def home(self, parts: Parts) -> Parts:
         """The folded full name of a table."""
@@ -101,7 +114,7 @@ class TextTables:
         """Notes that the text makes a table; perhaps one that is also called `shared.table`."""
         full = self.qualified(parts)
         key = self.key(full)
-        self._made[self.key(parts)] = self._made[key] = full
+        self._made[self.key(parts)] = self._made[key] = self._made[self._own_key(full)] = full
         if shared:
             self._made[self.key((shared, *parts))] = full
         if temporary or is_of_session(parts):

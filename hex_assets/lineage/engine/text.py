@@ -40,10 +40,11 @@ class Text:
         schema: SchemaProvider | None,
         deadline: Deadline,
         *,
+        home: Parts = (),
         isolated: bool = False,
     ) -> None:
         self.dialect = dialect
-        self.tables = TextTables(dialect, schema)
+        self.tables = TextTables(dialect, schema, home)
         self.made = MadeTables(schema, self.tables)
         self.deadline = deadline
         self.isolated = isolated
@@ -154,6 +155,8 @@ class Text:
             self.tables.write(parts)
 
     def _is_known(self, parts: Parts) -> bool:
+        if not any(parts):  # of broken SQL: `insert ..`
+            return False
         if is_template(parts):
             self.miss("jinja", "a table's name is a template expression")
             return False

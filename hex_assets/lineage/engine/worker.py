@@ -44,6 +44,7 @@ class _Asked:
     sql: str
     dialect: str
     has_schema: bool
+    home: tuple[str, ...]
 
 
 class Worker:
@@ -53,7 +54,9 @@ class Worker:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
-    def read(self, sql: str, dialect: str, schema: SchemaProvider | None) -> StatementLineage:
+    def read(
+        self, sql: str, dialect: str, schema: SchemaProvider | None, home: tuple[str, ...] = ()
+    ) -> StatementLineage:
         """The lineage of a text, read in the worker.
 
         Raises:
@@ -72,7 +75,7 @@ class Worker:
             timer.start()
             whole = False
             try:
-                _put(send, _Asked(sql, dialect, schema is not None))
+                _put(send, _Asked(sql, dialect, schema is not None, home))
                 while True:
                     kind, value = pickle.load(receive)
                     if kind != "columns_of":
@@ -201,7 +204,7 @@ def _serve(send: IO[bytes], receive: IO[bytes]) -> None:
         _arm(CPU_SECONDS)
         answer: tuple[str, object]
         try:
-            answer = "found", read_to_the_end(asked.sql, asked.dialect, schema)
+            answer = "found", read_to_the_end(asked.sql, asked.dialect, schema, asked.home)
         except (RecursionError, MemoryError) as error:
             answer = "given_up", f"it is nested too deeply: {type(error).__name__}"
         except Exception as error:  # the parent reports it as it does its own

@@ -67,9 +67,12 @@ def note_variables(chunk: list[Token], text: Text) -> None:
     elif text.dialect in _SPARK and first == "FOR" and word_at(chunk, 2) == "AS":
         text.declared.add(chunk[1].text.casefold())
     elif text.dialect == "snowflake" and first in _LOOPS:
-        for position in range(len(chunk) - 2):
+        position = 0
+        while position < len(chunk) - 2:  # outside of parentheses: PIVOT has a FOR, too
             if word_at(chunk, position) == "FOR" and word_at(chunk, position + 2) == "IN":
                 text.declared.add(chunk[position + 1].text.casefold())
+            opens = chunk[position].token_type == TokenType.L_PAREN
+            position = closing(chunk, position) if opens else position + 1
 
 
 def _declared(chunk: list[Token], dialect: str) -> Iterable[str]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from sqlglot import exp
 
 from hex_assets.lineage.engine.reading import Env, Malformed
-from hex_assets.lineage.engine.relations import Derived, Relation, Source, TableRef
+from hex_assets.lineage.engine.relations import NOTHING, Derived, Relation, Source, TableRef
 from hex_assets.lineage.engine.scopes import Scope
 from hex_assets.lineage.engine.targets import fill, fill_by_name
 from hex_assets.lineage.engine.trees.changes import ChangeReader
-from hex_assets.lineage.engine.trees.merging import Given, given_row
+from hex_assets.lineage.engine.trees.merging import Given, by_position, given_row, is_default
 
 
 class MergeReader(ChangeReader):
@@ -66,7 +66,7 @@ class MergeReader(ChangeReader):
             values = action.args.get("expression")
             columns = action.this
             names = [c.name for c in columns.expressions] if isinstance(columns, exp.Tuple) else []
-            only = columns.expressions[0] if isinstance(columns, exp.Tuple) else None
+            only = next(iter(columns.expressions), None) if isinstance(columns, exp.Tuple) else None
             if isinstance(only, exp.Anonymous) and only.name.upper() == "VALUES":
                 values = exp.Tuple(expressions=only.expressions)  # INSERT VALUES (a, b)
                 names = []
@@ -74,8 +74,10 @@ class MergeReader(ChangeReader):
                 inner = Scope(self.dialect, parent=scope)
                 inner.add(Source("", source))
                 if not names and target is not None and target.columns:
-                    names = list(target.columns.values())
+                    names = by_position(values.expressions, list(target.columns.values()))
                 self.fill_row(target, names, values.expressions, inner, env)
+            elif isinstance(columns, exp.Tuple) and not values:
+                raise Malformed("INSERT of a MERGE without its values")
             else:  # BigQuery's INSERT ROW
                 self.outputs(source, names, target)
                 fill(self.reading, target, source, names)
@@ -88,11 +90,14 @@ class MergeReader(ChangeReader):
         scope: Scope,
         env: Env,
     ) -> None:
-        """One row of VALUES for the written table."""
+        """One row of VALUES for the written table; without names only columns have outputs."""
         row = Derived()
         for position, cell in enumerate(cells):
             name = names[position] if position < len(names) else self.output_name(cell)
-            origins = self.origins(cell, scope, env)
-            self.output(name, origins)
+            origins = NOTHING if is_default(cell) else self.origins(cell, scope, env)
+            if position < len(names) or (isinstance(cell, exp.Column) and not is_default(cell)):
+                self.output(name, origins)
+            else:
+                self.reading.use(origins, "output")
             row.add(name, origins)
         fill(self.reading, target, row, names)

@@ -32,9 +32,22 @@ def given_row(action: exp.Expr | None, dialect: str) -> Given | None:
     columns = action.this
     if isinstance(columns, exp.Star):
         return star
-    only = columns.expressions[0] if isinstance(columns, exp.Tuple) else None
+    only = next(iter(columns.expressions), None) if isinstance(columns, exp.Tuple) else None
     if isinstance(only, exp.Alias) and only.this.name.upper() == "BY":
         return Given.BY_NAME if only.alias.upper() == "NAME" else Given.BY_POSITION
     if isinstance(only, exp.Column) and only.name.upper() == "DEFAULT":
         return Given.NOTHING  # INSERT DEFAULT VALUES
     return None
+
+
+def by_position(cells: list[exp.Expr], columns: list[str]) -> list[str]:
+    """The columns that VALUES without a list fills; none where positions do not tell."""
+    has_star = any(isinstance(cell, exp.Star) or cell.is_star for cell in cells)
+    return [] if has_star or len(cells) > len(columns) else columns
+
+
+def is_default(cell: exp.Expr) -> bool:
+    """Whether a value is the word DEFAULT, which is parsed as a column."""
+    if not isinstance(cell, exp.Column) or len(cell.parts) > 1:
+        return False
+    return cell.name.upper() == "DEFAULT" and not cell.this.args.get("quoted")
