@@ -298,7 +298,7 @@ class FromReader(JoinReader):
         self.reading.use(origins, "join")  # they tell how many rows there are
         rows = node.args.get("rows_from") or ()
         alias = node.args.get("alias")
-        names = [column.name for column in alias.columns] if alias is not None else []
+        names = [c.name for c in alias.columns] if isinstance(alias, exp.TableAlias) else []
         if rows:
             result = Derived()
             for position, item in enumerate(rows):

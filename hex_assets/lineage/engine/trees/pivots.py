@@ -174,12 +174,15 @@ class PivotReader(StructReader):
 
     def match_recognize(self, node: exp.Expr, scope: Scope, env: Env) -> None:
         """MATCH_RECOGNIZE: rows of a pattern; its names for rows qualify the table's columns."""
-        names = {item.alias.casefold() for item in node.args.get("define") or ()}
+        defined = node.args.get("define") or ()
+        if not all(isinstance(item, exp.Alias) for item in defined):
+            raise Malformed("DEFINE of MATCH_RECOGNIZE lacks a name")
+        names = {item.alias.casefold() for item in defined}
         pattern = node.args.get("pattern")
         if pattern is not None:
             names |= {word.casefold() for word in pattern.name.replace("(", " ").split()}
         before = list(scope.sources)
-        for part in (*(node.args.get("measures") or ()), *(node.args.get("define") or ())):
+        for part in (*(node.args.get("measures") or ()), *defined):
             for column in part.find_all(exp.Column):
                 if column.table and not scope.names([column.table.casefold()]):
                     names.add(column.table.casefold())
@@ -199,7 +202,7 @@ class PivotReader(StructReader):
                 if isinstance(count.this, exp.Column) and isinstance(count.this.this, exp.Star):
                     count.set("this", exp.Star())  # COUNT(up.*) counts the rows of a name
             result.add(measure.alias_or_name, self.origins(measure, scope, env))
-        for item in node.args.get("define") or ():
+        for item in defined:
             self.reading.use(self.origins(item.this, scope, env), "filter")
         rows = node.args.get("rows")
         if rows is not None and "ALL" in rows.name.upper() and before:
