@@ -241,7 +241,8 @@ def _conditions(sql: str, head: list[Token], text: Text, read_statement: ReadSta
             end += 1
         text.condition = True
         try:
-            read_statement(sql, head[position + 1 : end - 1], text)
+            query = head[position + 1 : end - (depth == 0)]
+            read_statement(sql, query, text, cut=depth > 0)
         finally:
             text.condition = False
         position, found = end, True

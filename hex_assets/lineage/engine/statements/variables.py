@@ -24,7 +24,7 @@ _LOOPS = frozenset("FOR BEGIN IF ELSE ELSEIF WHILE LOOP REPEAT CASE WHEN EXCEPTI
 
 def parameters_of(chunk: list[Token], dialect: str) -> frozenset[str]:
     """The folded names of the parameters of the routine that a statement makes."""
-    if chunk[0].text.upper() != "CREATE" or dialect in _APART:
+    if word_at(chunk, 0) != "CREATE" or dialect in _APART:
         return frozenset()
     kind = next((n for n in range(1, min(6, len(chunk))) if word_at(chunk, n) in _ROUTINES), 0)
     if not kind or (dialect == "snowflake" and word_at(chunk, kind) == "PROCEDURE"):
