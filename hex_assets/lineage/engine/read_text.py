@@ -70,11 +70,7 @@ def read_text(sql: str, text: Text) -> None:
     sql = without_head(sql, text.dialect)
     found, cut = tokens.tokenized(sql, tokenizer)
     templated = "{{" in sql or "{%" in sql or "{#" in sql or "%}" in sql
-    if not cut and templated and _has_jinja(found):
-        sql = tokens.without_jinja(sql)
-        found, cut = tokens.tokenized(sql, tokenizer)
-        text.miss("jinja", "the text holds template expressions that were not rendered")
-    elif (cut and "{{" in sql) or (cut and "{%" in sql):
+    if ("{{" in sql or "{%" in sql) if cut else (templated and _has_jinja(found)):
         sql = tokens.without_jinja(sql)
         found, cut = tokens.tokenized(sql, tokenizer)
         text.miss("jinja", "the text holds template expressions that were not rendered")

@@ -51,15 +51,16 @@ class TextTables:
     def qualified(self, parts: Parts, default: Default | None = None) -> Parts:
         """The name with what USE has set, now or at an earlier statement."""
         before, is_catalog, others = self.default if default is None else default
-        if not before:
+        is_bare = len(parts) == 1
+        if not before or (is_bare and is_of_session(parts)):
             return parts
         if others:
-            return self._searched((*before, *others), parts) if len(parts) == 1 else parts
-        if is_catalog and len(parts) == 1 and self.dialect in _HOME_SCHEMA:
-            return parts if is_of_session(parts) else (*before, _HOME_SCHEMA[self.dialect], *parts)
+            return self._searched((*before, *others), parts) if is_bare else parts
+        if is_catalog and is_bare and self.dialect in _HOME_SCHEMA:
+            return (*before, _HOME_SCHEMA[self.dialect], *parts)
         if is_catalog:
             return (*before, *parts) if len(parts) == 2 else parts
-        if len(parts) == 1 and not parts[0].startswith("#"):
+        if is_bare:
             return (*before, *parts)
         if len(parts) == 2 and len(before) == 2 and self.dialect in THREE_LEVELS:
             return (before[0], *parts) if parts[0] else parts
